@@ -1,0 +1,14 @@
+/**
+ * How to dial, as a value. A connector takes a target and gives a stream to it; proxies, TLS and tests are connectors
+ * made from connectors, so a client that takes one can be pointed through anything.
+ */
+import type { Stream } from './stream.ts';
+
+export interface ConnectTarget {
+  /** A host name or an IP literal, without brackets. */
+  readonly host: string;
+  /** 1 to 65535. */
+  readonly port: number;
+}
+
+export type Connector<S extends Stream = Stream> = (target: ConnectTarget) => Promise<S>;
