@@ -41,7 +41,6 @@ export abstract class BowlineError extends Error {
       lineage.push(prototype.constructor.name);
       prototype = Object.getPrototypeOf(prototype);
     }
-    lineage.push('BowlineError');
     return lineage;
   }
 
