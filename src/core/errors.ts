@@ -44,7 +44,10 @@ export abstract class BowlineError extends Error {
     return lineage;
   }
 
-  static override [Symbol.hasInstance](this: { readonly prototype: object; readonly name: string }, value: unknown): boolean {
+  static override [Symbol.hasInstance](
+    this: { readonly prototype: object; readonly name: string },
+    value: unknown,
+  ): boolean {
     if (typeof value !== 'object' || value === null) return false;
     if (Object.prototype.isPrototypeOf.call(this.prototype, value)) return true;
     const lineage = (value as { [brand]?: unknown })[brand];

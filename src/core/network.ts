@@ -65,7 +65,10 @@ export interface Network {
   /** One attempt, to one address. Cancelled or failed, it leaves nothing open. */
   connectTcp(address: InetAddress, options: ConnectTcpOptions): Promise<SocketStream>;
   listenTcp(address: InetAddress, options: ListenTcpOptions): Promise<SocketListener>;
-  bindUdp(address: InetAddress, options: BindUdpOptions): Promise<Channel<Datagram> & { readonly address: InetAddress }>;
+  bindUdp(
+    address: InetAddress,
+    options: BindUdpOptions,
+  ): Promise<Channel<Datagram> & { readonly address: InetAddress }>;
   readonly lookup: Resolver;
 }
 
