@@ -1,1 +1,3 @@
+/** bowline: the paved path. Everything else is in the subpaths. */
 export * from './core/index.ts';
+export * from './tasks/index.ts';

@@ -1,0 +1,245 @@
+/**
+ * CancelScope: a piece of a program that can be given up, by a call, a deadline or an AbortSignal.
+ *
+ * `run(body)` enters the scope, runs the body and leaves. While the scope is effectively cancelled every wait in it throws
+ * `Cancelled`, again and again; the exception unwinds the body, and the outermost scope that was cancelled swallows it.
+ * So with two nested scopes cancelled the outer one catches: the inner one's caller is to be given up as well.
+ *
+ * Leaving goes by the state of the scope, not by which error arrived: in a scope that is not cancelled, a `Cancelled`
+ * (from a promise that crossed scopes) is an ordinary error; in one that is, a foreign AbortError caused by it counts too.
+ *
+ * A deadline is a timer on the ambient clock. Moving it later only stores the new time; the timer looks again when it
+ * fires. Extending the deadline of one scope for every request is therefore the cheap way to an idle timeout.
+ *
+ * Source: Trio `CancelScope`.
+ */
+import { MisuseError } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import { isCancellation, takeOutCancelled } from './cancelled.ts';
+import type { Cancelled } from './cancelled.ts';
+import { currentEnvironment, currentNode, runIn } from './environment.ts';
+import type { Environment } from './environment.ts';
+import { driveBySignal } from './foreign-signal.ts';
+import { ScopeNode } from './scope-node.ts';
+
+export interface CancelScopeOptions {
+  /** Cancels this many milliseconds after the scope is entered; >= 0. Not together with `deadline`. */
+  readonly timeoutMs?: number | undefined;
+  /** Cancels when the ambient clock reads this, see `currentTime()`. Default: never. */
+  readonly deadline?: number | undefined;
+  /** Keeps cancellation from outside away from the body. Default `false`. */
+  readonly shield?: boolean | undefined;
+  /** Cancels when this aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type TryRunResult<T> = { readonly cancelled: false; readonly value: T } | { readonly cancelled: true };
+
+type Phase = 'new' | 'running' | 'done';
+
+export class CancelScope {
+  readonly #node: ScopeNode;
+  readonly #foreignSignal: AbortSignal | undefined;
+  #timeoutMs: number | undefined;
+  #deadline: number;
+  #phase: Phase = 'new';
+  #clock: Clock | undefined;
+  #cancelTimer: (() => void) | undefined;
+  /** What the timer is set for; may be earlier than the deadline. */
+  #timerAt = Infinity;
+  #stopListening: (() => void) | undefined;
+  #cancelledCaught = false;
+  /** How things stood when the body ended; the node forgets when it leaves the tree. */
+  #effectiveAtEnd: Cancelled | null = null;
+  #outerCancelledAtEnd = false;
+
+  constructor(options: CancelScopeOptions = {}) {
+    const { timeoutMs, deadline, shield = false, signal } = options;
+    if (timeoutMs !== undefined) checkDuration(timeoutMs);
+    if (deadline !== undefined) {
+      if (timeoutMs !== undefined) throw new TypeError('a scope takes a timeoutMs or a deadline, not both');
+      checkDeadline(deadline);
+    }
+    checkShield(shield);
+    this.#node = new ScopeNode('scope', 'scope', null);
+    this.#node.shield = shield;
+    this.#timeoutMs = timeoutMs;
+    this.#deadline = deadline ?? Infinity;
+    this.#foreignSignal = signal;
+  }
+
+  /**
+   * Runs `body` inside this scope; a scope can be used once.
+   *
+   * @returns what the body returned, or `undefined` if this scope was cancelled and cut the body off
+   * @throws what the body throws; `Cancelled` if an outer scope is cancelled
+   */
+  async run<T>(body: (scope: this) => Promise<T>): Promise<T | undefined> {
+    const result = await this.tryRun(body);
+    return result.cancelled ? undefined : result.value;
+  }
+
+  /** Like `run`, for bodies whose value may be `undefined`. */
+  async tryRun<T>(body: (scope: this) => Promise<T>): Promise<TryRunResult<T>> {
+    const environment = this.#enter();
+    let error: unknown;
+    try {
+      return { cancelled: false, value: await runIn(environment, body, this) };
+    } catch (thrown) {
+      error = thrown;
+    } finally {
+      this.#leave();
+    }
+    const verdict = this.#judge(error);
+    if (verdict === undefined) return { cancelled: true };
+    throw verdict.thrown;
+  }
+
+  /** Cancels everything that runs in this scope. Idempotent: the first reason counts. Works before `run` as well. */
+  cancel(reason?: unknown): void {
+    this.#node.cancel('explicit', reason);
+  }
+
+  /** Reading of the ambient clock at which this scope is cancelled; Infinity for never. May be moved at any time. */
+  get deadline(): number {
+    if (this.#phase === 'new' && this.#timeoutMs !== undefined) {
+      throw new MisuseError('the deadline of a scope with a timeoutMs is known when it has been entered');
+    }
+    return this.#deadline;
+  }
+
+  set deadline(deadline: number) {
+    checkDeadline(deadline);
+    if (this.#phase === 'new' && this.#timeoutMs !== undefined) {
+      throw new MisuseError('a scope with a timeoutMs gets its deadline when it is entered');
+    }
+    this.#deadline = deadline;
+    this.#node.deadline = deadline;
+    if (this.#phase === 'running') this.#armTimer();
+  }
+
+  /** Whether outer cancellation is kept away. Takes effect at once in both directions. */
+  get shield(): boolean {
+    return this.#node.shield;
+  }
+
+  set shield(shield: boolean) {
+    checkShield(shield);
+    this.#node.setShield(shield);
+  }
+
+  /** Whether this scope itself was cancelled, by `cancel()`, its deadline or its signal. Never goes back to false. */
+  get cancelCalled(): boolean {
+    if (this.#phase !== 'done') {
+      // Asking counts as looking at the clock: the timer may not have had its turn yet.
+      const clock = this.#clock ?? currentEnvironment().clock;
+      if (this.#deadline <= clock.now()) this.#node.cancel('deadline');
+      if (this.#foreignSignal?.aborted === true) this.#node.cancel('signal', this.#foreignSignal.reason);
+    }
+    return this.#node.own !== null;
+  }
+
+  /** Whether this scope cut its body off. False if the body got through all the same, or an outer scope caught it. */
+  get cancelledCaught(): boolean {
+    return this.#cancelledCaught;
+  }
+
+  /** For APIs that take an AbortSignal: aborts when the scope is effectively cancelled, with its `Cancelled` as the reason. */
+  get signal(): AbortSignal {
+    return this.#node.signal;
+  }
+
+  #enter(): Environment {
+    if (this.#phase !== 'new') throw new MisuseError('a CancelScope can be run only once: make a new one');
+    const environment = currentEnvironment();
+    if (environment.node?.exited === true) throw new MisuseError('the scope around this one has ended');
+    this.#phase = 'running';
+    this.#clock = environment.clock;
+    if (environment.node !== null) this.#node.moveTo(environment.node);
+    if (this.#timeoutMs !== undefined) this.#deadline = environment.clock.now() + this.#timeoutMs;
+    if (this.#deadline !== Infinity) {
+      this.#node.deadline = this.#deadline;
+      this.#armTimer();
+    }
+    if (this.#foreignSignal !== undefined) {
+      this.#stopListening = driveBySignal(this.#node, this.#foreignSignal);
+    }
+    return { ...environment, node: this.#node };
+  }
+
+  /** Bookkeeping of the end; the node stays readable for `#swallows`, which looks at what it was cancelled by. */
+  #leave(): void {
+    this.#phase = 'done';
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#stopListening?.();
+    this.#stopListening = undefined;
+    this.#outerCancelledAtEnd = this.#node.isCancelledFromOutside;
+    this.#effectiveAtEnd = this.#node.effective;
+    this.#node.exit();
+  }
+
+  /** Takes out of the error what this scope's state says is cancellation; `undefined` if it was this scope's own and nothing else. */
+  #judge(error: unknown): { readonly thrown: unknown } | undefined {
+    const effective = this.#effectiveAtEnd;
+    if (effective === null) return { thrown: error };
+    const residue = takeOutCancelled(error);
+    if (!residue.cancelled) return { thrown: error };
+    const isOwn = this.#node.own !== null && !this.#outerCancelledAtEnd;
+    if (isOwn) this.#cancelledCaught = true;
+    if (residue.failed) return { thrown: residue.error };
+    if (isOwn) return undefined;
+    // A group of nothing but Cancelled goes on as one.
+    return { thrown: isCancellation(error) ? error : effective };
+  }
+
+  #armTimer(): void {
+    const clock = this.#clock as Clock;
+    const deadline = this.#deadline;
+    if (deadline <= clock.now()) {
+      this.#node.cancel('deadline');
+      return;
+    }
+    if (this.#cancelTimer !== undefined && this.#timerAt <= deadline) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#timerAt = deadline;
+    if (deadline === Infinity) return;
+    this.#cancelTimer = clock.setTimer(deadline, () => {
+      this.#cancelTimer = undefined;
+      // The deadline may have moved later since the timer was set: then this arms it again.
+      this.#armTimer();
+    });
+  }
+}
+
+/** The signal of the innermost scope, for APIs that take one; outside of any scope, one that never aborts. */
+export function currentSignal(): AbortSignal {
+  return currentNode()?.signal ?? (neverAborted ??= new AbortController().signal);
+}
+
+let neverAborted: AbortSignal | undefined;
+
+/** When the current code will be cut off at the latest: -Infinity if it is cancelled, Infinity if no deadline applies. */
+export function currentEffectiveDeadline(): number {
+  let earliest = Infinity;
+  for (let node = currentNode(); node !== null; node = node.shield ? null : node.parent) {
+    if (node.effective !== null) return -Infinity;
+    earliest = Math.min(earliest, node.deadline);
+  }
+  return earliest;
+}
+
+export function checkDuration(ms: number): void {
+  if (typeof ms !== 'number') throw new TypeError(`a duration is a number of milliseconds, not ${typeof ms}`);
+  if (!(ms >= 0)) throw new RangeError(`a duration is 0 or more milliseconds, not ${ms}`);
+}
+
+export function checkDeadline(deadline: number): void {
+  if (typeof deadline !== 'number') throw new TypeError(`a deadline is a number of milliseconds, not ${typeof deadline}`);
+  if (Number.isNaN(deadline)) throw new RangeError('a deadline cannot be NaN');
+}
+
+function checkShield(shield: boolean): void {
+  if (typeof shield !== 'boolean') throw new TypeError(`shield is true or false, not ${typeof shield}`);
+}

@@ -1,0 +1,112 @@
+/**
+ * Cancellation as an exception, and the rules by which it loses to real errors.
+ *
+ * `Cancelled` travels like any error, but it is not a failure: it belongs to the scope that was cancelled, which swallows
+ * it. JavaScript has no base exception that `catch (e)` leaves alone, so whether something is cancelled is decided by the
+ * state of the scope and not by which error arrived; the error only unwinds the stack.
+ *
+ * A real error beats `Cancelled`. Where both arrive together in one group (AggregateError, or SuppressedError from
+ * `using`), the Cancelled leaves are taken out, so that nobody has to look for them there. Foreign APIs that were given
+ * `scope.signal` reject with their own AbortError whose `cause` chain ends in our `Cancelled`; that counts as one.
+ *
+ * Source: Trio `Cancelled` and `CancelScope._close`; the group rules are bowline's.
+ */
+import { MisuseError } from '../core/errors.ts';
+
+export type CancelSource = 'explicit' | 'deadline' | 'nursery' | 'signal';
+
+/** Not a BowlineError: nothing went wrong. Named like the DOM's AbortError, so that foreign code recognises it. */
+export class Cancelled extends Error {
+  override readonly name = 'AbortError';
+  readonly code = 'ERR_BOWLINE_CANCELLED';
+  /** Who cancelled: `cancel()`, a deadline, a failing sibling in a nursery, or a foreign AbortSignal. */
+  readonly source: CancelSource;
+  /** What was given to `cancel(reason)`, or the foreign signal's reason. */
+  readonly reason: unknown;
+
+  constructor(source: CancelSource, reason?: unknown) {
+    super(describe(source, reason));
+    this.source = source;
+    this.reason = reason;
+  }
+}
+
+function describe(source: CancelSource, reason: unknown): string {
+  const why = {
+    explicit: 'cancelled',
+    deadline: 'cancelled: the deadline passed',
+    nursery: 'cancelled: another task of the nursery failed',
+    signal: 'cancelled: the AbortSignal was aborted',
+  }[source];
+  return typeof reason === 'string' ? `${why} (${reason})` : why;
+}
+
+/** A wait in a scope that has ended: the code that waits outlived its scope. Wait for it before the scope's body returns. */
+export class ScopeExitedError extends MisuseError {
+  override readonly code = 'ERR_BOWLINE_SCOPE_EXITED';
+  constructor(message = 'this wait outlived its cancel scope: something was started and not awaited', options?: { cause?: unknown }) {
+    super(message, options);
+  }
+}
+
+/** Whether the error is a `Cancelled`, or a foreign AbortError that one caused. */
+export function isCancellation(error: unknown): boolean {
+  if (error instanceof Cancelled) return true;
+  // A chain longer than this is a cycle or an attack, not a cause.
+  for (let depth = 0, link = error; depth < 16 && link instanceof Error; depth++, link = link.cause) {
+    if (link instanceof Cancelled) return true;
+    if (depth === 0 && link.name !== 'AbortError') return false;
+  }
+  return false;
+}
+
+/** What is left of an error when its Cancelled leaves are taken out. */
+export type Residue =
+  | { readonly cancelled: false; readonly error: unknown }
+  | { readonly cancelled: true; readonly failed: false }
+  | { readonly cancelled: true; readonly failed: true; readonly error: unknown };
+
+/** Separates cancellation from failure; an error without any Cancelled leaf comes back as it is. */
+export function takeOutCancelled(error: unknown): Residue {
+  if (isCancellation(error)) return { cancelled: true, failed: false };
+  if (error instanceof AggregateError) return filterAggregate(error);
+  if (isSuppressedError(error)) return filterSuppressed(error);
+  return { cancelled: false, error };
+}
+
+function filterAggregate(group: AggregateError): Residue {
+  const kept: unknown[] = [];
+  let cancelled = false;
+  for (const leaf of group.errors as unknown[]) {
+    const residue = takeOutCancelled(leaf);
+    cancelled ||= residue.cancelled;
+    if (!residue.cancelled || residue.failed) kept.push(residue.error);
+  }
+  if (!cancelled) return { cancelled: false, error: group };
+  return oneOrGroup(kept, group.message, group.cause);
+}
+
+interface SuppressedErrorLike extends Error {
+  readonly error: unknown;
+  readonly suppressed: unknown;
+}
+
+/** By name: Node 20 has no SuppressedError, and compilers that lower `using` bring their own. */
+function isSuppressedError(error: unknown): error is SuppressedErrorLike {
+  return error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error;
+}
+
+function filterSuppressed(pair: SuppressedErrorLike): Residue {
+  const later = takeOutCancelled(pair.error);
+  const earlier = takeOutCancelled(pair.suppressed);
+  if (!later.cancelled && !earlier.cancelled) return { cancelled: false, error: pair };
+  const kept = [later, earlier].filter((residue) => !residue.cancelled || residue.failed) as { error: unknown }[];
+  return oneOrGroup(kept.map((residue) => residue.error), pair.message, undefined);
+}
+
+function oneOrGroup(errors: readonly unknown[], message: string, cause: unknown): Residue {
+  if (errors.length === 0) return { cancelled: true, failed: false };
+  if (errors.length === 1) return { cancelled: true, failed: true, error: errors[0] };
+  const group = new AggregateError(errors, message, cause === undefined ? undefined : { cause });
+  return { cancelled: true, failed: true, error: group };
+}
