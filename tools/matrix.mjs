@@ -1,0 +1,55 @@
+// Runs the compiled suite on the host's Node and on every supported major version, and prints a table.
+//
+// Usage: npm run test:matrix [-- substring …]    only test files whose path contains one of the substrings
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+
+import { nodeBinary } from './node-binary.mjs';
+
+const majors = ['20', '22', '24', '26'];
+const host = process.versions.node.split('.')[0];
+const logs = join('node_modules', '.cache', 'bowline-matrix');
+mkdirSync(logs, { recursive: true });
+
+const rows = [];
+for (const major of [host, ...majors.filter((other) => other !== host)]) {
+  // The host's Node may be of a version that is not in the list; where 20 is not the host, it is installed like the rest.
+  const binary = nodeBinary(major);
+  const version = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
+  process.stderr.write(`running the suite on Node ${version}\n`);
+  const { status, stdout, stderr } = spawnSync(binary, ['tools/test.mjs', ...process.argv.slice(2)], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    // Tests that start `node` by name get the same one; and none of them is told that it runs under a test runner.
+    env: { ...process.env, PATH: `${dirname(binary)}${delimiter}${process.env.PATH}`, NODE_TEST_CONTEXT: undefined },
+  });
+  const log = join(logs, `node-${major}.log`);
+  writeFileSync(log, stdout + stderr);
+  // "# pass 3" from the TAP reporter, "ℹ pass 3" from the spec reporter: the default depends on the version.
+  const count = (name) => stdout.match(new RegExp(`^(?:#|ℹ) ${name} ([\\d.]+)$`, 'm'))?.[1] ?? '?';
+  const failures = stdout
+    .split('\n')
+    .filter((line) => /^ *(?:not ok \d+|✖) /.test(line))
+    .map((line) => line.trim());
+  rows.push({
+    node: version,
+    result: status === 0 ? 'ok' : 'FAILED',
+    pass: count('pass'),
+    fail: count('fail'),
+    skipped: count('skipped'),
+    seconds: (Number(count('duration_ms')) / 1000).toFixed(1),
+    log,
+    failures: status === 0 ? [] : failures,
+  });
+}
+
+const columns = ['node', 'result', 'pass', 'fail', 'skipped', 'seconds', 'log'];
+const widths = columns.map((name) => Math.max(name.length, ...rows.map((row) => row[name].length)));
+const line = (cells) => `${cells.map((cell, i) => cell.padEnd(widths[i])).join('  ')}\n`.replace(/ +\n/, '\n');
+process.stdout.write(line(columns));
+for (const row of rows) process.stdout.write(line(columns.map((name) => row[name])));
+for (const row of rows) {
+  for (const failure of new Set(row.failures)) process.stdout.write(`${row.node}: ${failure}\n`);
+}
+process.exit(rows.every((row) => row.result === 'ok') ? 0 : 1);
