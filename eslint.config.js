@@ -47,7 +47,7 @@ export default defineConfig(
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [runnerCalls] }],
       '@typescript-eslint/no-misused-promises': 'error',
       '@typescript-eslint/await-thenable': 'error',
-      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       // What was caught, and an AbortSignal's reason, are passed on untouched whatever they are.
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingAny: true, allowThrowingUnknown: true }],
@@ -63,6 +63,8 @@ export default defineConfig(
       '@typescript-eslint/no-explicit-any': 'error',
       // A method may be async only because its interface says so.
       '@typescript-eslint/require-await': 'off',
+      // Takes assertions for unnecessary that the compiler needs (an indexed access with a fallback).
+      '@typescript-eslint/no-unnecessary-type-assertion': 'off',
       // The compiler's noUnusedLocals and noUnusedParameters.
       '@typescript-eslint/no-unused-vars': 'off',
       'no-restricted-syntax': [
