@@ -9,7 +9,7 @@
  */
 
 /** What of the platform a folder may touch. */
-export type Platform =
+type Platform =
   /** `node:` modules and Node globals. */
   | 'node'
   /** No `node:` module and no global that only Node has; timers belong to the clock. */
