@@ -13,8 +13,8 @@
  * `externalThresholdMs` of real quiet. A wait of the kind `busy` (name look-up, thread pool, `foreign(promise)`) is never
  * jumped over.
  *
- * Two things to know. Work that is no request of libuv (WebCrypto, zlib, worker threads) is invisible: wrap its promise
- * in `foreign()` if the task has other waits registered meanwhile. And a task that awaits a promise bowline does not know
+ * Two things to know. Work that is no request of libuv (WebCrypto, zlib, worker threads; on Node 26 `readFile` of a small
+ * file) is invisible: wrap its promise in `foreign()` if the task has other waits registered meanwhile. And a task that awaits a promise bowline does not know
  * stops the clock; after `watchdogMs` the tasks are cancelled with a reason that names it.
  *
  * One clock may be installed several times; it jumps when the tasks of all its installations are blocked.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import test from 'node:test';
 
 import {
@@ -223,10 +223,11 @@ test('the clock does not jump over a foreign request, nor over foreign()', async
       const text = await foreign(readFile('/proc/self/status', 'utf8'));
       assert.ok(text.length > 0);
       assert.equal(currentTime(), 0, 'foreign() is a busy wait');
-      // A wait of the library in the same task hides the file read from the tree, but not from Node.
-      const hidden = readFile('/proc/self/status', 'utf8').then(() => currentTime());
+      // A wait of the library in the same task hides the request from the tree, but not from Node. (Not `readFile`: Node 26
+      // reads a small file in one job of the thread pool, which it does not list.)
+      const hidden = stat('/').then(() => currentTime());
       await sleep(500);
-      assert.equal(await hidden, 0, 'the file was read before the clock jumped');
+      assert.equal(await hidden, 0, 'the request was answered before the clock jumped');
       assert.equal(currentTime(), 500);
     }),
   );
