@@ -6,10 +6,12 @@ export interface CompileOptions {
   readonly lib?: readonly string[] | undefined;
   /** Where the JavaScript goes; absent: nowhere. */
   readonly outDir?: string | undefined;
+  /** The files' common folder; needed where they import the root of the package that they are in. */
+  readonly rootDir?: string | undefined;
 }
 
 /** The errors, as `file:line: text`. */
-export function typeErrors(files: readonly string[], { types, lib, outDir }: CompileOptions): string[] {
+export function typeErrors(files: readonly string[], { types, lib, outDir, rootDir }: CompileOptions): string[] {
   const program = ts.createProgram([...files], {
     target: ts.ScriptTarget.ES2022,
     lib: (lib ?? ['es2023', 'esnext.disposable']).map((name) => `lib.${name}.d.ts`),
@@ -20,6 +22,7 @@ export function typeErrors(files: readonly string[], { types, lib, outDir }: Com
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
     skipLibCheck: false,
+    ...(rootDir === undefined ? {} : { rootDir }),
     ...(outDir === undefined ? { noEmit: true } : { outDir }),
   });
   if (outDir !== undefined) program.emit();

@@ -50,7 +50,7 @@ test('every TypeScript block compiles, and those marked run exit with 0', () => 
   });
   const errors = typeErrors(
     modules.map(({ file }) => file),
-    { types: ['node'], outDir: join(folder, 'out') },
+    { types: ['node'], rootDir: folder, outDir: join(folder, 'out') },
   );
   assert.deepEqual(errors, []);
   for (const { document, line, compiled, marks } of modules) {
