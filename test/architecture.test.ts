@@ -177,6 +177,16 @@ test('promises, clocks and randomness are rejected in protocol cores and codecs'
   assert.deepEqual(verdict('streams/x.ts', 'export const f = async (): Promise<void> => {};'), []);
 });
 
+test('a wait that does not go through suspend, and a race that leaves its losers running, are rejected', () => {
+  const bare = 'export const f = () => new Promise<void>((resolve) => void resolve());';
+  assert.deepEqual(verdict('sockets/x.ts', bare), ['sockets may not make a promise: wait through suspend']);
+  assert.deepEqual(verdict('adapters/x.ts', bare), ['adapters may not make a promise: wait through suspend']);
+  assert.deepEqual(verdict('tasks/x.ts', bare), []);
+  assert.equal(verdict('tasks/x.ts', 'export const f = () => Promise.race([]);').length, 1);
+  assert.equal(verdict('cli/x.ts', 'export const f = () => Promise.any([]);').length, 1);
+  assert.deepEqual(verdict('sockets/x.ts', 'export const f = () => Promise.resolve();'), []);
+});
+
 test('a circle of value imports is named; one of types only is not a circle', () => {
   const file = (path: string, text: string): Source => ({ path, text });
   assert.deepEqual(

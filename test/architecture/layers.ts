@@ -24,6 +24,8 @@ export interface Layer {
   readonly platform: Platform;
   /** Where 'node' is allowed: only these modules. Absent: all of them. */
   readonly nodeModules?: readonly string[];
+  /** Whether it may say `new Promise`: everybody else waits through `suspend`, which is made of it. */
+  readonly makesPromises?: boolean;
   /** Whether `src/X/index.ts` is the subpath `bowline/X`. */
   readonly public: boolean;
 }
@@ -42,6 +44,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ['core', 'platform', 'observe'],
     platform: 'node',
     nodeModules: ['node:async_hooks'],
+    makesPromises: true,
     public: true,
   },
 

@@ -94,6 +94,16 @@ function violationsOf({ path, text }: Source, layers: Layers): string[] {
     }
   }
 
+  visit(file, (node) => {
+    const makes = ts.isNewExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === 'Promise';
+    if (makes && layer.makesPromises !== true) report(node, `${own} may not make a promise: wait through suspend`);
+    // Both leave the losers running with nobody to hear of their errors.
+    const member = memberOf(node);
+    if (member?.object === 'Promise' && (member.name === 'race' || member.name === 'any')) {
+      report(node, `${own} may not use Promise.${member.name}: firstOf cancels the losers and waits for them`);
+    }
+  });
+
   if (layer.platform === 'node') return found;
   for (const reference of file.typeReferenceDirectives)
     found.push(`${path}:1: types="${reference.fileName}" in ${own}`);
