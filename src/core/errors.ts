@@ -7,6 +7,7 @@
  *     BrokenResourceError   the peer or the world broke it      not you; the original error is the cause
  *     EndOfChannel          the other side ended it cleanly     nobody's fault
  *     ConnectError          no attempt to connect succeeded     not you; every attempt is listed
+ *     AddressError          the text is not an address          whoever wrote the text
  *     ProtocolError         the peer broke a rule               the peer; `rule` names the section
  *     FramingError          a frame was too long or cut off     the peer
  *
@@ -133,6 +134,11 @@ export class ConnectError extends BowlineError {
     super(message, options);
     this.attempts = attempts;
   }
+}
+
+/** A text is not the address (IP address, address block, `host:port`, endpoint) that it should be. One line, safe to print. */
+export class AddressError extends BowlineError {
+  readonly code = 'ERR_BOWLINE_ADDRESS';
 }
 
 /** The peer broke a rule of the protocol. */
