@@ -22,6 +22,7 @@
 import { newAbortController } from '../platform/abort-signal.ts';
 import { Cancelled, ScopeExitedError } from './cancelled.ts';
 import type { CancelSource } from './cancelled.ts';
+import { turnIsDue } from './turns.ts';
 
 /** What a node knows of a registered wait. */
 export interface RegisteredWait {
@@ -32,7 +33,8 @@ export interface RegisteredWait {
   readonly origin: Error | undefined;
   /** Delivers a cancellation; the wait may refuse and stay. */
   cancel(why: Cancelled): void;
-  reject(error: unknown): void;
+  /** Ends the wait, whether it likes it or not: its scope has ended. */
+  expire(error: ScopeExitedError): void;
 }
 
 /**
@@ -68,7 +70,10 @@ export class ScopeNode {
   constructor(role: NodeRole, name: string, parent: ScopeNode | null) {
     this.role = role;
     this.name = name;
-    if (parent !== null) this.#attach(parent);
+    if (parent !== null) {
+      this.#attach(parent);
+      this.effective = parent.effective;
+    }
   }
 
   /** Cancels this node; the first call's source and reason count. Never throws. */
@@ -100,7 +105,8 @@ export class ScopeNode {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = newAbortController();
-      if (this.effective !== null) this.#controller.abort(this.effective);
+      const why = this.effective ?? (this.exited ? this.own : null);
+      if (why !== null) this.#controller.abort(why);
     }
     return this.#controller.signal;
   }
@@ -122,14 +128,14 @@ export class ScopeNode {
   }
 
   /**
-   * What a wait gets that begins in a cancelled or ended node: a rejected promise. The first refusal comes at once; later
+   * What a wait gets that begins in a cancelled or ended node: a rejected promise. The first delivery comes at once; later
    * ones through the event loop, so that code which catches `Cancelled` and tries again cannot starve everything else.
    */
   refuse(): Promise<never> {
     const error = this.exited ? new ScopeExitedError() : (this.effective as Cancelled);
-    this.#deliveries++;
+    const deliveries = this.noteDelivery();
     const refused: Promise<never> =
-      this.#deliveries === 1
+      deliveries === 1 && !turnIsDue()
         ? Promise.reject(error)
         : new Promise((_, reject) => {
             setImmediate(reject, error);
@@ -139,8 +145,22 @@ export class ScopeNode {
     return refused;
   }
 
+  /**
+   * Counts a delivery to the code that runs in this node. That code is a task or the body of the cancelled scope: a loop
+   * that enters a new scope each time round is one loop.
+   */
+  noteDelivery(): number {
+    return ++loopOf(this).#deliveries;
+  }
+
   /** Takes this node out of the tree for good. Waits and scopes still inside have escaped and get ScopeExitedError. */
   exit(): void {
+    if (this.firstWait === null && this.firstChild === null) {
+      this.exited = true;
+      this.effective = null;
+      this.#detach();
+      return;
+    }
     const escaped: RegisteredWait[] = [];
     const pending: ScopeNode[] = [this];
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
@@ -151,7 +171,7 @@ export class ScopeNode {
     }
     this.#detach();
     for (const wait of escaped) {
-      wait.reject(new ScopeExitedError(undefined, wait.origin === undefined ? undefined : { cause: wait.origin }));
+      wait.expire(new ScopeExitedError(undefined, wait.origin === undefined ? undefined : { cause: wait.origin }));
     }
   }
 
@@ -163,7 +183,8 @@ export class ScopeNode {
     this.effective = effective;
     if (effective === null) {
       this.#deliveries = 0;
-      this.#controller = undefined;
+      // A signal that has not aborted yet (a callback raised a shield in time) stays the scope's signal.
+      if (this.#controller?.signal.aborted === true) this.#controller = undefined;
     }
     return true;
   }
@@ -179,7 +200,6 @@ export class ScopeNode {
     this.nextSibling = first;
     if (first !== null) first.#previousSibling = this;
     parent.firstChild = this;
-    this.effective = this.own ?? (this.shield ? null : parent.effective);
   }
 
   #detach(): void {
@@ -198,15 +218,26 @@ function ignore(): void {
   // A cancelled wait that nobody awaits is not an unhandled rejection.
 }
 
+/** The node that stands for the code running in `node`: its task, or the cancelled scope if that is nearer. */
+function loopOf(node: ScopeNode): ScopeNode {
+  let loop = node;
+  while (loop.role === 'scope' && loop.own === null && loop.parent !== null) loop = loop.parent;
+  return loop;
+}
+
 /** Recomputes the flags from `top` down, then delivers to what became cancelled. */
 function propagate(top: ScopeNode): void {
-  const cancelled: ScopeNode[] = [];
+  const topWasCancelled = top.effective !== null;
+  if (!top.updateEffective()) return;
+  const cancelled: ScopeNode[] = topWasCancelled ? [] : [top];
   const pending: ScopeNode[] = [top];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    const wasCancelled = node.effective !== null;
-    if (!node.updateEffective()) continue;
-    if (!wasCancelled) cancelled.push(node);
-    for (let child = node.firstChild; child !== null; child = child.nextSibling) pending.push(child);
+    for (let child = node.firstChild; child !== null; child = child.nextSibling) {
+      const wasCancelled = child.effective !== null;
+      if (!child.updateEffective()) continue;
+      if (!wasCancelled) cancelled.push(child);
+      pending.push(child);
+    }
   }
   const waits: RegisteredWait[] = [];
   for (const node of cancelled) {

@@ -18,17 +18,16 @@
  * Source: Trio `wait_task_rescheduled` with its abort function; "a value that was given is kept" is Trio's rule too.
  */
 import { debugEnabled } from '../platform/debug.ts';
-import type { Cancelled } from './cancelled.ts';
+import { Cancelled } from './cancelled.ts';
+import type { ScopeExitedError } from './cancelled.ts';
 import { currentNode } from './environment.ts';
 import type { RegisteredWait, ScopeNode, WaitKind } from './scope-node.ts';
+import { startNewTurn, turnIsDue } from './turns.ts';
 
 /** Called when the scope is cancelled: undo the registration. `false` means "cannot abort, I shall settle later". */
 export type CancelCallback = (why: Cancelled) => false | void;
 
 type WaiterState = 'idle' | 'pending' | 'starting' | 'stubborn';
-
-/** Completions without a wait after which the event loop gets a turn. */
-const COMPLETIONS_PER_TURN = 512;
 
 /** Counts everything that happens to waits and tasks. While it stands still, nothing in the library is going on. */
 export const activity = { count: 0 };
@@ -43,7 +42,7 @@ function executor(resolve: (value: never) => void, reject: (error: unknown) => v
 }
 
 function ignore(): void {
-  // Stands where no promise is pending.
+  // Stands where no promise is pending, and hears the errors that nobody has to hear.
 }
 
 export class Waiter<T> implements RegisteredWait {
@@ -121,8 +120,23 @@ export class Waiter<T> implements RegisteredWait {
       return;
     }
     if (answer === false || !this.pending) return;
+    // Nobody has to await a wait that was cancelled.
     this.#promise?.catch(ignore);
+    this.node?.noteDelivery();
     this.reject(why);
+  }
+
+  /** For the scope: ends a wait that outlived it. What the wait had registered is undone as by a cancellation. */
+  expire(error: ScopeExitedError): void {
+    if (this.#state === 'pending') {
+      this.#state = 'stubborn';
+      try {
+        this.onCancel?.(new Cancelled('explicit', 'the scope ended'));
+      } catch {
+        // The escape is what has to be told; it is the cause of whatever went wrong here.
+      }
+    }
+    this.reject(error);
   }
 
   /** For `suspend`: runs `start` with cancellation held back until its callback is known. */
@@ -186,14 +200,15 @@ export interface SuspendOptions {
  * @throws Cancelled the scope is cancelled, or was before
  * @throws ScopeExitedError the scope has ended
  */
-export function suspend<T = void>(start: (waiter: Waiter<T>) => CancelCallback | void, options?: SuspendOptions): Promise<T> {
+export function suspend<T = void>(
+  start: (waiter: Waiter<T>) => CancelCallback | void,
+  options?: SuspendOptions,
+): Promise<T> {
   const waiter = new Waiter<T>(options?.kind);
   const promise = waiter.wait();
   if (waiter.pending) waiter.start(start);
   return promise;
 }
-
-let completions = 0;
 
 /**
  * The toll of an operation that may complete without waiting; call it before any effect.
@@ -201,16 +216,31 @@ let completions = 0;
  * @returns `undefined`: go on. A promise: await it first; it rejects in a cancelled scope, else it gives the event loop a turn.
  */
 export function pass(): Promise<void> | undefined {
+  const refused = refusal();
+  if (refused !== undefined) return refused;
+  return turnIsDue() ? yieldToEventLoop() : undefined;
+}
+
+/** What an operation returns at once if it must not begin: a promise that rejects because the scope is cancelled or has ended. */
+export function refusal(): Promise<never> | undefined {
   const node = currentNode();
-  if (node !== null && (node.effective !== null || node.exited)) return node.refuse();
-  if (++completions < COMPLETIONS_PER_TURN) return undefined;
-  completions = 0;
-  return yieldToEventLoop();
+  return node !== null && (node.effective !== null || node.exited) ? node.refuse() : undefined;
+}
+
+/**
+ * What an operation returns that had its effect without waiting. Each 512th completion gives the event loop a turn, which
+ * cancellation does not cut short: the effect has happened, so the value must arrive.
+ */
+export function completed<T>(value: T): Promise<T> {
+  if (!turnIsDue()) return Promise.resolve(value);
+  return new Promise((resolve) => {
+    setImmediate(resolve, value);
+  });
 }
 
 /** A cancel point that also gives everything else a turn: I/O, timers, other tasks. For long computations. */
 export function checkpoint(): Promise<void> {
-  completions = 0;
+  startNewTurn();
   return yieldToEventLoop();
 }
 
@@ -239,6 +269,8 @@ export function cancelRequested(): boolean {
  * is pending. It cannot be cancelled (give the foreign API `currentSignal()` for that); a cancel takes effect at the next wait.
  */
 export function foreign<T>(promise: PromiseLike<T>): Promise<T> {
+  // Where the wait is refused or cut short, nobody is left to hear how the promise fails.
+  promise.then(undefined, ignore);
   return suspend<T>(
     (waiter) => {
       promise.then(
