@@ -15,9 +15,10 @@
  */
 import { MisuseError } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
-import { isCancellation, takeOutCancelled } from './cancelled.ts';
+import { newAbortController } from '../platform/abort-signal.ts';
+import { isCancellation, ScopeExitedError, takeOutCancelled } from './cancelled.ts';
 import type { Cancelled } from './cancelled.ts';
-import { currentEnvironment, currentNode, runIn } from './environment.ts';
+import { currentEnvironment, currentNode, runIn, withNode } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { driveBySignal } from './foreign-signal.ts';
 import { ScopeNode } from './scope-node.ts';
@@ -37,6 +38,16 @@ export type TryRunResult<T> = { readonly cancelled: false; readonly value: T } |
 
 type Phase = 'new' | 'running' | 'done';
 
+/** What a nursery needs of its scope, because it judges its tasks itself. */
+interface ScopeInternals {
+  enter(scope: CancelScope): Environment;
+  leave(scope: CancelScope): void;
+  /** After leaving: whether the Cancelled that was thrown inside ends here; notes that it did. */
+  catchCancelled(scope: CancelScope): boolean;
+}
+
+export let scopeInternals: ScopeInternals;
+
 export class CancelScope {
   readonly #node: ScopeNode;
   readonly #foreignSignal: AbortSignal | undefined;
@@ -52,6 +63,20 @@ export class CancelScope {
   /** How things stood when the body ended; the node forgets when it leaves the tree. */
   #effectiveAtEnd: Cancelled | null = null;
   #outerCancelledAtEnd = false;
+
+  static {
+    scopeInternals = {
+      enter: (scope) => scope.#enter(),
+      leave: (scope) => {
+        scope.#leave();
+      },
+      catchCancelled: (scope) => {
+        const isOwn = scope.#isOwnCancellation();
+        if (isOwn) scope.#cancelledCaught = true;
+        return isOwn;
+      },
+    };
+  }
 
   constructor(options: CancelScopeOptions = {}) {
     const { timeoutMs, deadline, shield = false, signal } = options;
@@ -75,12 +100,23 @@ export class CancelScope {
    * @throws what the body throws; `Cancelled` if an outer scope is cancelled
    */
   async run<T>(body: (scope: this) => Promise<T>): Promise<T | undefined> {
-    const result = await this.tryRun(body);
-    return result.cancelled ? undefined : result.value;
+    checkBody(body);
+    const environment = this.#enter();
+    let error: unknown;
+    try {
+      return await runIn(environment, body, this);
+    } catch (thrown) {
+      error = thrown;
+    } finally {
+      this.#leave();
+    }
+    this.#swallow(error);
+    return undefined;
   }
 
   /** Like `run`, for bodies whose value may be `undefined`. */
   async tryRun<T>(body: (scope: this) => Promise<T>): Promise<TryRunResult<T>> {
+    checkBody(body);
     const environment = this.#enter();
     let error: unknown;
     try {
@@ -90,9 +126,8 @@ export class CancelScope {
     } finally {
       this.#leave();
     }
-    const verdict = this.#judge(error);
-    if (verdict === undefined) return { cancelled: true };
-    throw verdict.thrown;
+    this.#swallow(error);
+    return { cancelled: true };
   }
 
   /** Cancels everything that runs in this scope. Idempotent: the first reason counts. Works before `run` as well. */
@@ -152,7 +187,7 @@ export class CancelScope {
   #enter(): Environment {
     if (this.#phase !== 'new') throw new MisuseError('a CancelScope can be run only once: make a new one');
     const environment = currentEnvironment();
-    if (environment.node?.exited === true) throw new MisuseError('the scope around this one has ended');
+    if (environment.node?.exited === true) throw new ScopeExitedError();
     this.#phase = 'running';
     this.#clock = environment.clock;
     if (environment.node !== null) this.#node.moveTo(environment.node);
@@ -164,10 +199,10 @@ export class CancelScope {
     if (this.#foreignSignal !== undefined) {
       this.#stopListening = driveBySignal(this.#node, this.#foreignSignal);
     }
-    return { ...environment, node: this.#node };
+    return withNode(environment, this.#node);
   }
 
-  /** Bookkeeping of the end; the node stays readable for `#swallows`, which looks at what it was cancelled by. */
+  /** Bookkeeping of the end, and notes of how things stood for `#swallow`. */
   #leave(): void {
     this.#phase = 'done';
     this.#cancelTimer?.();
@@ -179,18 +214,22 @@ export class CancelScope {
     this.#node.exit();
   }
 
-  /** Takes out of the error what this scope's state says is cancellation; `undefined` if it was this scope's own and nothing else. */
-  #judge(error: unknown): { readonly thrown: unknown } | undefined {
+  /** Returns if the error was this scope's cancellation and nothing else. Throws what is left of it if not. */
+  #swallow(error: unknown): void {
     const effective = this.#effectiveAtEnd;
-    if (effective === null) return { thrown: error };
+    if (effective === null) throw error;
     const residue = takeOutCancelled(error);
-    if (!residue.cancelled) return { thrown: error };
-    const isOwn = this.#node.own !== null && !this.#outerCancelledAtEnd;
+    if (!residue.cancelled) throw error;
+    const isOwn = this.#isOwnCancellation();
     if (isOwn) this.#cancelledCaught = true;
-    if (residue.failed) return { thrown: residue.error };
-    if (isOwn) return undefined;
+    if (residue.failed) throw residue.error;
     // A group of nothing but Cancelled goes on as one.
-    return { thrown: isCancellation(error) ? error : effective };
+    if (!isOwn) throw isCancellation(error) ? error : effective;
+  }
+
+  /** Of two cancelled scopes the outer one catches. */
+  #isOwnCancellation(): boolean {
+    return this.#node.own !== null && !this.#outerCancelledAtEnd;
   }
 
   #armTimer(): void {
@@ -215,7 +254,7 @@ export class CancelScope {
 
 /** The signal of the innermost scope, for APIs that take one; outside of any scope, one that never aborts. */
 export function currentSignal(): AbortSignal {
-  return currentNode()?.signal ?? (neverAborted ??= new AbortController().signal);
+  return currentNode()?.signal ?? (neverAborted ??= newAbortController().signal);
 }
 
 let neverAborted: AbortSignal | undefined;
@@ -236,8 +275,13 @@ export function checkDuration(ms: number): void {
 }
 
 export function checkDeadline(deadline: number): void {
-  if (typeof deadline !== 'number') throw new TypeError(`a deadline is a number of milliseconds, not ${typeof deadline}`);
+  if (typeof deadline !== 'number')
+    throw new TypeError(`a deadline is a number of milliseconds, not ${typeof deadline}`);
   if (Number.isNaN(deadline)) throw new RangeError('a deadline cannot be NaN');
+}
+
+export function checkBody(body: unknown): void {
+  if (typeof body !== 'function') throw new TypeError(`a body is an async function, not ${typeof body}`);
 }
 
 function checkShield(shield: boolean): void {

@@ -44,7 +44,10 @@ function describe(source: CancelSource, reason: unknown): string {
 /** A wait in a scope that has ended: the code that waits outlived its scope. Wait for it before the scope's body returns. */
 export class ScopeExitedError extends MisuseError {
   override readonly code = 'ERR_BOWLINE_SCOPE_EXITED';
-  constructor(message = 'this wait outlived its cancel scope: something was started and not awaited', options?: { cause?: unknown }) {
+  constructor(
+    message = 'this wait outlived its cancel scope: something was started and not awaited',
+    options?: { cause?: unknown },
+  ) {
     super(message, options);
   }
 }
@@ -101,7 +104,11 @@ function filterSuppressed(pair: SuppressedErrorLike): Residue {
   const earlier = takeOutCancelled(pair.suppressed);
   if (!later.cancelled && !earlier.cancelled) return { cancelled: false, error: pair };
   const kept = [later, earlier].filter((residue) => !residue.cancelled || residue.failed) as { error: unknown }[];
-  return oneOrGroup(kept.map((residue) => residue.error), pair.message, undefined);
+  return oneOrGroup(
+    kept.map((residue) => residue.error),
+    pair.message,
+    undefined,
+  );
 }
 
 function oneOrGroup(errors: readonly unknown[], message: string, cause: unknown): Residue {

@@ -12,6 +12,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { Clock } from '../core/clock.ts';
 import type { Network } from '../core/network.ts';
+import { newAbortController } from '../platform/abort-signal.ts';
 import { systemClock } from '../platform/clock.ts';
 import { ScopeNode } from './scope-node.ts';
 
@@ -42,6 +43,12 @@ export function currentEnvironment(): Environment {
 
 export function currentNode(): ScopeNode | null {
   return storage === undefined ? null : (storage.getStore()?.node ?? null);
+}
+
+/** The same surroundings, in another place of the tree. Spelled out: a spread costs four times as much. */
+export function withNode(environment: Environment, node: ScopeNode): Environment {
+  const { clock, network, stop, background } = environment;
+  return { node, clock, network, stop, background };
 }
 
 /** Runs `fn` with another environment, now and in everything that it starts. */
@@ -96,7 +103,7 @@ export async function withClock<T>(clock: Clock, body: () => Promise<T>): Promis
 
 /** Runs `body` with `network` as the ambient network: every opener and name look-up inside uses it. */
 export async function withNetwork<T>(network: Network, body: () => Promise<T>): Promise<T> {
-  return await runIn({ ...currentEnvironment(), network }, body);
+  return runIn({ ...currentEnvironment(), network }, body);
 }
 
 let neverStopped: AbortSignal | undefined;
@@ -106,7 +113,7 @@ let neverStopped: AbortSignal | undefined;
  * of a server it never aborts.
  */
 export function stopRequested(): AbortSignal {
-  return currentEnvironment().stop ?? (neverStopped ??= new AbortController().signal);
+  return currentEnvironment().stop ?? (neverStopped ??= newAbortController().signal);
 }
 
 /** Runs `fn` with another graceful-stop signal (for servers). */

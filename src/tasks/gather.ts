@@ -4,9 +4,10 @@
  * `Promise.all` and `Promise.race` return while their losers run on. These do not: losers are cancelled and awaited, and
  * an error of theirs is not lost.
  */
-import { CancelScope } from './cancel-scope.ts';
+import type { CancelScope } from './cancel-scope.ts';
+import { isCancellation, takeOutCancelled } from './cancelled.ts';
+import { currentNode } from './environment.ts';
 import { openNursery } from './nursery.ts';
-import { cancelRequested } from './waiter.ts';
 
 type TaskFunction<T> = () => Promise<T>;
 type Results<F extends readonly TaskFunction<unknown>[]> = { -readonly [K in keyof F]: Awaited<ReturnType<F[K]>> };
@@ -39,10 +40,12 @@ export interface FirstOfOptions {
 }
 
 /**
- * Runs all functions concurrently until one decides; the others are cancelled and awaited.
+ * Runs all functions concurrently until one decides; the others are cancelled and awaited. Once it is decided, a
+ * cancellation from outside no longer takes the value away: it takes effect at the next wait.
  *
  * @throws the deciding error; with `until: 'success'` an AggregateError of all errors if every function failed
- * @throws an error that a loser threw while it was being cancelled
+ * @throws an error that a loser threw while it was being cancelled; not with `until: 'success'`, where failing is what
+ *   attempts do
  * @throws TypeError there is no function
  */
 export async function firstOf<T>(fns: readonly TaskFunction<T>[], options: FirstOfOptions = {}): Promise<T> {
@@ -50,26 +53,30 @@ export async function firstOf<T>(fns: readonly TaskFunction<T>[], options: First
   const { until = 'settled' } = options;
   let winner: { readonly value: T } | undefined;
   const errors: unknown[] = [];
-  const scope = new CancelScope();
-  await scope.run(() =>
-    openNursery(async (nursery) => {
-      for (const fn of fns) {
-        nursery.startSoon(async () => {
-          let value: T;
-          try {
-            value = await fn();
-          } catch (error) {
-            if (until === 'settled' || cancelRequested()) throw error;
-            errors.push(error);
-            return;
-          }
-          winner ??= { value };
-          scope.cancel('another one was first');
-        });
-      }
+  const attempt = async (fn: TaskFunction<T>, scope: CancelScope): Promise<void> => {
+    let value: T;
+    try {
+      value = await fn();
+    } catch (error) {
+      if (until === 'settled') throw error;
+      const cancelled = currentNode()?.effective ?? null;
+      const residue = cancelled === null ? ({ cancelled: false, error } as const) : takeOutCancelled(error);
+      if (!residue.cancelled || residue.failed) errors.push(residue.error);
+      if (residue.cancelled) throw cancelled ?? error;
+      return;
+    }
+    winner ??= { value };
+    scope.cancel('another one was first');
+  };
+  try {
+    await openNursery(async (nursery) => {
+      for (const fn of fns) nursery.startSoon(attempt, fn, nursery.cancelScope);
       await Promise.resolve();
-    }),
-  );
+    });
+  } catch (error) {
+    // What comes out besides cancellation from outside is an error that counts.
+    if (winner === undefined || !isCancellation(error)) throw error;
+  }
   if (winner !== undefined) return winner.value;
   throw new AggregateError(errors, `all ${fns.length} attempts failed`);
 }

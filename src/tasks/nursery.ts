@@ -22,9 +22,9 @@
  * Source: Trio nurseries; grouping differs as said (strict groups there).
  */
 import { MisuseError } from '../core/errors.ts';
-import { CancelScope } from './cancel-scope.ts';
-import { takeOutCancelled } from './cancelled.ts';
-import { currentEnvironment, currentNode, runIn } from './environment.ts';
+import { CancelScope, checkBody, scopeInternals } from './cancel-scope.ts';
+import { isCancellation, ScopeExitedError, takeOutCancelled } from './cancelled.ts';
+import { currentNode, runIn, withNode } from './environment.ts';
 import type { Environment } from './environment.ts';
 import { ScopeNode } from './scope-node.ts';
 import { activity, Waiter } from './waiter.ts';
@@ -65,9 +65,24 @@ export interface Nursery {
  */
 export function openNursery(body: (nursery: Nursery) => Promise<void>): Promise<void>;
 export function openNursery<T>(body: (nursery: Nursery) => Promise<T>): Promise<T | undefined>;
-export function openNursery<T>(body: (nursery: Nursery) => Promise<T>): Promise<T | undefined> {
+export async function openNursery<T>(body: (nursery: Nursery) => Promise<T>): Promise<T | undefined> {
+  checkBody(body);
   const scope = new CancelScope();
-  return scope.run((): Promise<T | undefined> => new TaskGroup(scope).host(body));
+  const environment = scopeInternals.enter(scope);
+  const group = new TaskGroup(scope, environment);
+  let value: T | undefined;
+  try {
+    value = await runIn(environment, body, group);
+  } catch (error) {
+    group.bodyFailed(error);
+  }
+  try {
+    await group.bodyEnded();
+  } finally {
+    scopeInternals.leave(scope);
+  }
+  group.conclude();
+  return value;
 }
 
 class TaskGroup implements Nursery {
@@ -82,34 +97,10 @@ class TaskGroup implements Nursery {
   #cut: { readonly error: unknown } | undefined;
   #exit: Waiter<void> | undefined;
 
-  /** To be made inside the scope. */
-  constructor(scope: CancelScope) {
+  constructor(scope: CancelScope, environment: Environment) {
     this.cancelScope = scope;
-    this.#environment = currentEnvironment();
-    this.#node = this.#environment.node as ScopeNode;
-  }
-
-  async host<T>(body: (nursery: Nursery) => Promise<T>): Promise<T | undefined> {
-    let value: T | undefined;
-    let bodyWasCut = false;
-    try {
-      value = await body(this);
-    } catch (error) {
-      bodyWasCut = true;
-      this.#judge(error, this.#node);
-    }
-    this.#living--;
-    if (this.#living > 0) {
-      this.#exit = new Waiter<void>('parked', () => false);
-      await this.#exit.waitIn(this.#node);
-    }
-    this.#open = false;
-    if (this.#failures.length === 1) throw this.#failures[0];
-    if (this.#failures.length > 1) throw new AggregateError(this.#failures, `${this.#failures.length} tasks of a nursery failed`);
-    // The scope around swallows what is its own. A body that got through keeps its value, unless something outer is cancelled.
-    const isOwn = this.#node.own !== null && !this.#node.isCancelledFromOutside;
-    if (this.#cut !== undefined && (bodyWasCut || !isOwn)) throw this.#cut.error;
-    return value;
+    this.#environment = environment;
+    this.#node = environment.node as ScopeNode;
   }
 
   startSoon<A extends unknown[]>(fn: (...args: A) => Promise<unknown>, ...args: A): void {
@@ -118,50 +109,57 @@ class TaskGroup implements Nursery {
     const task = new ScopeNode('task', fn.name, this.#node);
     this.#living++;
     activity.count++;
-    queueMicrotask(() => {
-      void this.#run(task, fn, args);
-    });
+    void this.#run(task, fn, args);
   }
 
-  async start<T = void, A extends unknown[] = []>(
+  start<T = void, A extends unknown[] = []>(
     fn: (started: Started<T>, ...args: A) => Promise<unknown>,
     ...args: A
   ): Promise<T> {
-    checkTaskFunction(fn);
-    this.#checkOpen();
     const caller = currentNode();
+    try {
+      checkTaskFunction(fn);
+      this.#checkOpen();
+      if (caller?.exited === true) throw new ScopeExitedError();
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const task = new ScopeNode('task', fn.name, caller);
     const outcome = new Waiter<T>('parked', () => false);
     const promise = outcome.waitIn(caller);
-    let reported: { readonly value: T } | undefined;
-    let moved = false;
-    const started = (value?: T): void => {
-      if (reported !== undefined) throw new MisuseError('started() was called twice');
-      reported = { value: value as T };
-      // A caller that is being cancelled keeps the task: what becomes of it comes out of start().
-      if (task.effective !== null || task.exited) return;
-      moved = true;
-      task.moveTo(this.#node);
-      outcome.resolve(value as T);
-    };
     this.#living++;
     activity.count++;
-    queueMicrotask(() => {
-      void this.#startTask(task, fn, started as Started<T>, args).then((end) => {
-        if (moved) {
-          if (end.failed) this.#judge(end.error, this.#node, end.cancelled);
-        } else if (end.failed) outcome.reject(end.error);
-        else if (reported !== undefined) outcome.resolve(reported.value);
-        else outcome.reject(new MisuseError(`the task ${fn.name || '(anonymous)'} ended without calling started()`));
-        this.#taskEnded();
-      });
-    });
-    return await promise;
+    void this.#runStarting(task, outcome, promise, fn, args);
+    return promise;
+  }
+
+  /** For openNursery: the body threw. */
+  bodyFailed(error: unknown): void {
+    this.#judge(error, this.#node);
+  }
+
+  /** For openNursery: resolves when every task has ended. Not a cancel point. */
+  async bodyEnded(): Promise<void> {
+    this.#living--;
+    if (this.#living > 0) {
+      this.#exit = new Waiter<void>('parked', () => false);
+      await this.#exit.waitIn(this.#node);
+    }
+    this.#open = false;
+  }
+
+  /** For openNursery, after leaving the scope: throws what comes out of it all. */
+  conclude(): void {
+    const isCaught = this.#cut !== undefined && scopeInternals.catchCancelled(this.cancelScope);
+    if (this.#failures.length > 0) throw oneOf(this.#failures);
+    if (this.#cut !== undefined && !isCaught) throw this.#cut.error;
   }
 
   async #run<A extends unknown[]>(task: ScopeNode, fn: (...args: A) => Promise<unknown>, args: A): Promise<void> {
+    // Not before startSoon has returned.
+    await Promise.resolve();
     try {
-      await runIn({ ...this.#environment, node: task }, fn, ...args);
+      await runIn(withNode(this.#environment, task), fn, ...args);
     } catch (error) {
       this.#judge(error, task);
     }
@@ -169,26 +167,49 @@ class TaskGroup implements Nursery {
     this.#taskEnded();
   }
 
-  async #startTask<T, A extends unknown[]>(
+  async #runStarting<T, A extends unknown[]>(
     task: ScopeNode,
+    outcome: Waiter<T>,
+    promise: Promise<T>,
     fn: (started: Started<T>, ...args: A) => Promise<unknown>,
-    started: Started<T>,
     args: A,
-  ): Promise<{ failed: false } | { failed: true; error: unknown; cancelled: boolean }> {
+  ): Promise<void> {
+    await Promise.resolve();
+    const progress: { reported: { readonly value: T } | undefined; moved: boolean } = {
+      reported: undefined,
+      moved: false,
+    };
+    const started = (value?: T): void => {
+      if (progress.reported !== undefined) throw new MisuseError('started() was called twice');
+      progress.reported = { value: value as T };
+      // A caller that is being cancelled keeps the task: what becomes of it comes out of start().
+      if (task.effective !== null || task.exited) return;
+      progress.moved = true;
+      task.moveTo(this.#node);
+      outcome.resolve(value as T);
+    };
     try {
-      await runIn({ ...this.#environment, node: task }, fn, started, ...args);
-      return { failed: false };
+      await runIn(withNode(this.#environment, task), fn, started as Started<T>, ...args);
+      if (progress.moved) return;
+      if (progress.reported !== undefined) outcome.resolve(progress.reported.value);
+      else outcome.reject(new MisuseError(`the task ${fn.name || '(anonymous)'} ended without calling started()`));
     } catch (error) {
-      return { failed: true, error, cancelled: task.effective !== null };
+      if (progress.moved) this.#judge(error, task);
+      else {
+        if (task.effective !== null) promise.catch(ignore);
+        outcome.reject(error);
+      }
     } finally {
       task.exit();
+      this.#taskEnded();
     }
   }
 
-  /** Records how a task failed; `node` tells whether it was cancelled when it did. */
-  #judge(error: unknown, node: ScopeNode, cancelled: boolean = node.effective !== null): void {
-    const residue = cancelled ? takeOutCancelled(error) : ({ cancelled: false, error } as const);
-    if (residue.cancelled) this.#cut ??= { error };
+  /** Records how a task failed; the state of its node tells whether it was cancelled. */
+  #judge(error: unknown, node: ScopeNode): void {
+    const residue = node.effective === null ? ({ cancelled: false, error } as const) : takeOutCancelled(error);
+    // A group of nothing but Cancelled goes on as one.
+    if (residue.cancelled) this.#cut ??= { error: isCancellation(error) ? error : node.effective };
     if (residue.cancelled && !residue.failed) return;
     this.#failures.push(residue.error);
     this.#node.cancel('nursery');
@@ -197,16 +218,32 @@ class TaskGroup implements Nursery {
   #taskEnded(): void {
     activity.count++;
     this.#living--;
-    if (this.#living === 0) this.#exit?.resolve();
+    if (this.#living > 0) return;
+    // At once: the exit goes on in a microtask, and what starts before that would be left behind.
+    this.#open = false;
+    this.#exit?.resolve();
   }
 
   #checkOpen(): void {
-    if (!this.#open) throw new MisuseError('this nursery has ended: tasks can be started only while it is open');
+    if (!this.#open || this.#node.exited) {
+      throw new MisuseError('this nursery has ended: tasks can be started only while it is open');
+    }
   }
+}
+
+/** One failure as it is, several as a group; a Cancelled that crossed over is one only if nothing else went wrong. */
+function oneOf(failures: readonly unknown[]): unknown {
+  const real = failures.filter((failure) => !isCancellation(failure));
+  if (real.length <= 1) return real.length === 1 ? real[0] : failures[0];
+  return new AggregateError(real, `${real.length} tasks of a nursery failed`);
 }
 
 function checkTaskFunction(fn: unknown): void {
   if (typeof fn === 'function') return;
   const hint = fn instanceof Promise ? ': pass the async function itself, not the promise of calling it' : '';
   throw new TypeError(`a task is an async function${hint}`);
+}
+
+function ignore(): void {
+  // Nobody has to await a start that was cancelled.
 }

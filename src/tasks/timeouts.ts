@@ -10,20 +10,28 @@
 import { TooSlowError } from '../core/errors.ts';
 import { CancelScope, checkDeadline, checkDuration } from './cancel-scope.ts';
 import { currentEnvironment } from './environment.ts';
-import { suspend } from './waiter.ts';
+import { checkpoint, suspend } from './waiter.ts';
 
 /**
  * Gives `body` up after `ms` milliseconds.
  *
  * @returns the body's value, or `undefined` if it was given up
  */
-export async function moveOnAfter<T>(ms: number, body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
-  return await new CancelScope({ timeoutMs: ms }).run(body);
+export function moveOnAfter<T>(ms: number, body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+  try {
+    return new CancelScope({ timeoutMs: ms }).run(body);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** Gives `body` up when the ambient clock reads `deadline`. */
-export async function moveOnAt<T>(deadline: number, body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
-  return await new CancelScope({ deadline }).run(body);
+export function moveOnAt<T>(deadline: number, body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+  try {
+    return new CancelScope({ deadline }).run(body);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**
@@ -32,19 +40,15 @@ export async function moveOnAt<T>(deadline: number, body: (scope: CancelScope) =
  * @throws TooSlowError the body was given up
  */
 export async function failAfter<T>(ms: number, body: (scope: CancelScope) => Promise<T>): Promise<T> {
-  checkDuration(ms);
-  return await failIfCut(new CancelScope({ timeoutMs: ms }), body, `the operation took longer than ${ms} ms`);
+  const result = await new CancelScope({ timeoutMs: ms }).tryRun(body);
+  if (result.cancelled) throw new TooSlowError(`the operation took longer than ${ms} ms`);
+  return result.value;
 }
 
 /** Gives `body` up when the ambient clock reads `deadline`, with a TooSlowError. */
 export async function failAt<T>(deadline: number, body: (scope: CancelScope) => Promise<T>): Promise<T> {
-  checkDeadline(deadline);
-  return await failIfCut(new CancelScope({ deadline }), body, 'the deadline passed before the operation was done');
-}
-
-async function failIfCut<T>(scope: CancelScope, body: (scope: CancelScope) => Promise<T>, message: string): Promise<T> {
-  const result = await scope.tryRun(body);
-  if (result.cancelled) throw new TooSlowError(message);
+  const result = await new CancelScope({ deadline }).tryRun(body);
+  if (result.cancelled) throw new TooSlowError();
   return result.value;
 }
 
@@ -64,7 +68,7 @@ export function sleep(ms: number): Promise<void> {
   try {
     checkDuration(ms);
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
   return sleepUntil(currentEnvironment().clock.now() + ms);
 }
@@ -74,9 +78,10 @@ export function sleepUntil(deadline: number): Promise<void> {
   try {
     checkDeadline(deadline);
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
   const { clock } = currentEnvironment();
+  if (deadline <= clock.now()) return checkpoint();
   return suspend<void>(
     (waiter) =>
       clock.setTimer(deadline, () => {
