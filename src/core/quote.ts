@@ -16,23 +16,23 @@ const DEFAULT_MAX_CHARACTERS = 80;
  * @param maxCharacters code points shown before the text is cut off with `…`; an integer >= 1; default 80
  */
 export function quoteText(text: string, maxCharacters: number = DEFAULT_MAX_CHARACTERS): string {
-  return `"${escapeText(text, maxCharacters)}"`;
+  return `"${shown(text, maxCharacters, '"\\')}"`;
 }
 
-/** Like `quoteText`, without the quotes: for text that stands alone in a table or behind a scheme. */
+/** Like `quoteText` for text that stands alone: no quotes around it, and quotes and backslashes in it stay as they are. */
 export function escapeText(text: string, maxCharacters: number = DEFAULT_MAX_CHARACTERS): string {
-  let shown = '';
+  return shown(text, maxCharacters, '');
+}
+
+function shown(text: string, maxCharacters: number, special: string): string {
+  let result = '';
   let count = 0;
   for (const character of text) {
-    if (count === maxCharacters) return `${shown}…`;
-    shown += escapeCharacter(character);
+    if (count === maxCharacters) return `${result}…`;
+    if (special.includes(character)) result += `\\${character}`;
+    else if (/^[ -~\p{L}\p{N}]$/u.test(character)) result += character;
+    else result += `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
     count += 1;
   }
-  return shown;
-}
-
-function escapeCharacter(character: string): string {
-  if (character === '"' || character === '\\') return `\\${character}`;
-  if (/^[ -~\p{L}\p{N}]$/u.test(character)) return character;
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  return result;
 }

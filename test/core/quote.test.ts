@@ -10,6 +10,7 @@ test('control, direction and line characters never get through', () => {
 
 test('quotes and backslashes are escaped, so that the end of the quotation is certain', () => {
   assert.equal(quoteText('a"b\\'), '"a\\"b\\\\"');
+  assert.equal(escapeText('a"b\\'), 'a"b\\');
 });
 
 test('letters and printable ASCII stay, and length is bounded in characters', () => {
