@@ -1,4 +1,19 @@
 /** bowline/testing: virtual time, scripted order, streams in memory, and the checks that every stream must pass. */
+export { lockstepStreamOneWayPair, lockstepStreamPair } from './lockstep-stream.ts';
+export {
+  memoryStreamOneWayPair,
+  memoryStreamPair,
+  memoryStreamPump,
+  MemoryReceiveStream,
+  MemorySendStream,
+} from './memory-stream.ts';
+export type {
+  AsyncHook,
+  MemoryReceiveStreamHooks,
+  MemorySendStreamHooks,
+  MemoryStream,
+  MemoryStreamOptions,
+} from './memory-stream.ts';
 export { MockClock } from './mock-clock.ts';
 export type { MockClockOptions } from './mock-clock.ts';
 export { Sequencer } from './sequencer.ts';
