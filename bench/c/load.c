@@ -1,0 +1,254 @@
+/*
+ * load: the load generator of the bench, one process per server under test.
+ *
+ * Problem.  To compare servers within a few per cent on a noisy machine, every server must be measured in short windows,
+ * in shuffled order, many times; so a generator must sit quietly between its windows with its connections open. It takes
+ * commands on standard input, one line each, and answers each with one line of JSON on standard output:
+ *
+ *   open HOST PORT PID COUNT   connect COUNT sockets to the server; PID is the server's, to read its CPU time  {"open":COUNT}
+ *   idle COUNT                 COUNT more sockets that stay idle (from 127.0.0.2, 127.0.0.3, ...)              {"idle":COUNT}
+ *   exchange MS REQ RESP       keep one request of REQ bytes in flight per socket, each answered by RESP bytes   a window
+ *   sink BYTES | source BYTES  one fresh connection: send BYTES in pieces of 64 KiB, or read them, to the end    a window
+ *
+ * A window is {"operations":n,"wallNs":n,"cpuNs":n,"stolenTicks":n,"p50us":n,"p99us":n}; of a bulk window the operations are
+ * bytes. cpuNs is the server's, summed over /proc/PID/task/<tid>/schedstat (nanoseconds; /proc/PID/stat and getrusage count
+ * in ticks of the clock). stolenTicks is what the hypervisor took from this machine meanwhile (`steal` in /proc/stat): the
+ * reader drops windows that had any.
+ *
+ * Invariants.  No request is pipelined.  A window begins and ends on a silent server: the last answers are awaited, then
+ * two milliseconds pass, because the kernel brings schedstat of a running thread up to date only at its clock ticks.
+ * Any socket error is fatal: a bench that lost a connection has measured something else.
+ * harness/load-worker.mjs speaks the same protocol, more slowly, where there is no C compiler.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PIECE = 65536, READ_BUFFER = 1 << 18, SILENCE_US = 2000, STALL_MS = 20000, PER_SOURCE = 5000, HISTOGRAM_US = 100000 };
+
+struct socket_state {
+    int fd;
+    uint32_t received; /* bytes of the current answer */
+    uint64_t sent_at;
+};
+static struct sockaddr_in server;
+static int server_pid;
+static struct socket_state *sockets;
+static int socket_count, idle_count, *idle_sockets, poller = -1;
+static char bytes[READ_BUFFER];
+
+static struct window {
+    uint64_t wall, cpu;
+    long stolen;
+} start;
+static uint32_t histogram[HISTOGRAM_US + 1];
+
+static void fail(const char *what) {
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static uint64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Nanoseconds of CPU the server has used, over all its threads. */
+static uint64_t server_cpu(void) {
+    char path[320];
+    uint64_t sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", server_pid);
+    DIR *tasks = opendir(path);
+    if (!tasks) fail("the server is gone");
+    for (struct dirent *entry; (entry = readdir(tasks));) {
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", server_pid, entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (!file) continue; /* the thread has just ended */
+        unsigned long long running;
+        if (fscanf(file, "%llu", &running) == 1) sum += running;
+        fclose(file);
+    }
+    closedir(tasks);
+    return sum;
+}
+
+static long stolen_ticks(void) {
+    long steal = 0;
+    FILE *file = fopen("/proc/stat", "r");
+    if (!file) return 0;
+    if (fscanf(file, "cpu %*d %*d %*d %*d %*d %*d %*d %ld", &steal) != 1) steal = 0;
+    fclose(file);
+    return steal;
+}
+
+static void start_window(void) {
+    memset(histogram, 0, sizeof histogram);
+    start.cpu = server_cpu();
+    start.stolen = stolen_ticks();
+    start.wall = now();
+}
+
+static uint32_t percentile(uint64_t total, double fraction) {
+    uint64_t wanted = (uint64_t)((double)total * fraction), seen = 0;
+    for (uint32_t us = 0; us <= HISTOGRAM_US; us++) {
+        seen += histogram[us];
+        if (seen > wanted) return us;
+    }
+    return HISTOGRAM_US;
+}
+
+static void end_window(uint64_t operations) {
+    uint64_t wall = now() - start.wall, answers = 0;
+    usleep(SILENCE_US);
+    for (int us = 0; us <= HISTOGRAM_US; us++) answers += histogram[us];
+    printf("{\"operations\":%llu,\"wallNs\":%llu,\"cpuNs\":%llu,\"stolenTicks\":%ld,\"p50us\":%u,\"p99us\":%u}\n",
+           (unsigned long long)operations, (unsigned long long)wall, (unsigned long long)(server_cpu() - start.cpu),
+           stolen_ticks() - start.stolen, percentile(answers, 0.5), percentile(answers, 0.99));
+}
+
+/* `source` selects the address 127.0.0.(1 + source): one source address has at most 28,000 ports. */
+static int connect_socket(int source) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    if (fd < 0) fail("socket");
+    if (source) {
+        struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)source)};
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+        if (bind(fd, (struct sockaddr *)&from, sizeof from)) fail("bind");
+    }
+    struct timeval patience = {.tv_sec = STALL_MS / 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd, (struct sockaddr *)&server, sizeof server)) fail("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+static void open_sockets(int count) {
+    poller = epoll_create1(EPOLL_CLOEXEC);
+    sockets = calloc((size_t)count + 1, sizeof *sockets);
+    if (poller < 0 || !sockets) fail("open");
+    for (socket_count = 0; socket_count < count; socket_count++) {
+        struct epoll_event interest = {.events = EPOLLIN, .data.u32 = (uint32_t)socket_count};
+        sockets[socket_count].fd = connect_socket(0);
+        if (epoll_ctl(poller, EPOLL_CTL_ADD, sockets[socket_count].fd, &interest)) fail("epoll_ctl");
+    }
+}
+
+static void open_idle(int count) {
+    idle_sockets = calloc((size_t)count + 1, sizeof *idle_sockets);
+    if (!idle_sockets) fail("idle");
+    for (idle_count = 0; idle_count < count; idle_count++) idle_sockets[idle_count] = connect_socket(1 + idle_count / PER_SOURCE);
+}
+
+static void ask(struct socket_state *s, const char *request, uint32_t size, uint64_t at) {
+    s->received = 0;
+    s->sent_at = at;
+    if (send(s->fd, request, size, MSG_NOSIGNAL) != (ssize_t)size) fail("send");
+}
+
+static void exchange(uint64_t ms, uint32_t request_size, uint32_t response_size) {
+    static const char head[] = "GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n";
+    static char request[PIECE];
+    if (request_size > PIECE || response_size > READ_BUFFER) fail("sizes");
+    memset(request, 'x', request_size);
+    if (request_size == sizeof head - 1) memcpy(request, head, request_size);
+
+    start_window();
+    uint64_t at = start.wall, end = at + ms * 1000000, operations = 0;
+    int in_flight = socket_count;
+    for (int i = 0; i < socket_count; i++) ask(&sockets[i], request, request_size, at);
+    while (in_flight) {
+        struct epoll_event events[256];
+        int ready = epoll_wait(poller, events, 256, STALL_MS);
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) fail("the server has stalled");
+        for (int i = 0; i < ready; i++) {
+            struct socket_state *s = &sockets[events[i].data.u32];
+            ssize_t got = recv(s->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+            if (got < 0 && errno == EAGAIN) continue;
+            if (got <= 0) fail("the server closed a connection");
+            s->received += (uint32_t)got;
+            if (s->received < response_size) continue;
+            if (s->received > response_size) fail("the server sent too much");
+            at = now();
+            uint64_t us = (at - s->sent_at) / 1000;
+            histogram[us > HISTOGRAM_US ? HISTOGRAM_US : us]++;
+            operations++;
+            if (at < end) ask(s, request, request_size, at);
+            else in_flight--;
+        }
+    }
+    end_window(operations);
+}
+
+static void bulk(int sending, uint64_t total) {
+    int fd = connect_socket(0);
+    uint64_t moved = 0;
+    ssize_t done = 1;
+    start_window();
+    while (sending ? moved < total : done > 0) {
+        size_t want = !sending ? sizeof bytes : total - moved < PIECE ? (size_t)(total - moved) : PIECE;
+        done = sending ? send(fd, bytes, want, MSG_NOSIGNAL) : recv(fd, bytes, want, 0);
+        if (done < 0) fail("bulk");
+        moved += (uint64_t)done;
+    }
+    if (sending) { /* the server closes when it has read everything */
+        shutdown(fd, SHUT_WR);
+        while ((done = recv(fd, bytes, sizeof bytes, 0)) > 0) continue;
+        if (done < 0) fail("the server has not read to the end");
+    }
+    if (moved != total) fail("bulk: wrong number of bytes");
+    close(fd);
+    end_window(moved);
+}
+
+int main(void) {
+    struct rlimit files;
+    char line[256], host[64];
+    int port, count;
+    unsigned long long amount;
+    unsigned request, response;
+    signal(SIGPIPE, SIG_IGN);
+    if (!getrlimit(RLIMIT_NOFILE, &files)) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while (fgets(line, sizeof line, stdin)) {
+        if (sscanf(line, "open %63s %d %d %d", host, &port, &server_pid, &count) == 4) {
+            server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+            if (inet_pton(AF_INET, host, &server.sin_addr) != 1) fail("host");
+            open_sockets(count);
+            printf("{\"open\":%d}\n", socket_count);
+        } else if (sscanf(line, "idle %d", &count) == 1) {
+            open_idle(count);
+            printf("{\"idle\":%d}\n", idle_count);
+        } else if (sscanf(line, "exchange %llu %u %u", &amount, &request, &response) == 3) {
+            exchange(amount, request, response);
+        } else if (sscanf(line, "sink %llu", &amount) == 1) {
+            bulk(1, amount);
+        } else if (sscanf(line, "source %llu", &amount) == 1) {
+            bulk(0, amount);
+        } else {
+            fprintf(stderr, "load: unknown command: %s", line);
+            return 2;
+        }
+    }
+    return 0;
+}
