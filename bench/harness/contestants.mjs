@@ -1,0 +1,87 @@
+// Who runs: every server program of servers/ and c/ on every engine this machine has.
+//
+// `reference` names the contestant whose CPU a row is divided by: node:net with 'data' handlers on the same Node, which is what
+// a user of bowline would otherwise write; for everybody else, node:net on the Node that runs the bench.
+import { fileURLToPath } from 'node:url';
+
+/**
+ * @typedef {{ name: string, family: 'bowline' | 'rival', variant: string, engine: string, nodeMajor: number | null,
+ *             reference: string, argv: (kind: import('./workloads.mjs').Kind, bytes: number) => string[] }} Contestant
+ */
+
+const server = (/** @type {string} */ file) => fileURLToPath(new URL(`../servers/${file}`, import.meta.url));
+
+/** The bowline programs: how connections are owned, and how bytes are received. */
+const variants = [
+  { variant: 'serveTcp', title: 'bowline, serveTcp', kinds: ['http', 'echo', 'source', 'sink'] },
+  { variant: 'serveTcp-into', title: 'bowline, serveTcp, receiveInto', kinds: ['sink'] },
+  { variant: 'bare', title: 'bowline, bare accept loop', kinds: ['http', 'echo', 'source', 'sink'] },
+  { variant: 'bare-into', title: 'bowline, bare, receiveInto', kinds: ['sink'] },
+];
+
+/**
+ * @param {import('./machine.mjs').Machine} machine
+ * @param {import('./workloads.mjs').Workload} workload
+ * @returns {Contestant[]}
+ */
+export function contestants(machine, workload) {
+  const host = nodeNet(machine.nodes[0]);
+  const rival = { family: /** @type {const} */ ('rival'), nodeMajor: null, reference: host };
+  /** @type {Contestant[]} */
+  const all = [];
+  const { c, python, bun } = machine;
+  if (c !== null) {
+    all.push({
+      ...rival,
+      name: 'C epoll',
+      variant: 'c',
+      engine: c.compiler,
+      argv: (kind, bytes) => [c.server, kind, String(bytes)],
+    });
+  }
+  for (const engine of machine.nodes) {
+    const onNode = { engine: `Node ${engine.version}`, nodeMajor: engine.major, reference: nodeNet(engine) };
+    const program =
+      (/** @type {string} */ file, /** @type {string[]} */ ...args) =>
+      (/** @type {string} */ kind, /** @type {number} */ bytes) => [
+        engine.binary,
+        server(file),
+        kind,
+        String(bytes),
+        ...args,
+      ];
+    all.push({ ...onNode, family: 'rival', name: nodeNet(engine), variant: 'node:net', argv: program('node-net.mjs') });
+    for (const { variant, title, kinds } of variants) {
+      if (!kinds.includes(workload.kind)) continue;
+      const name = `${title} (Node ${engine.major})`;
+      all.push({ ...onNode, family: 'bowline', name, variant, argv: program('bowline.mjs', ...variant.split('-')) });
+    }
+  }
+  if (bun !== null) {
+    const engine = `Bun ${bun.version}`;
+    all.push({
+      ...rival,
+      name: 'Bun.listen',
+      variant: 'bun',
+      engine,
+      argv: (kind, bytes) => [bun.binary, server('bun.mjs'), kind, String(bytes)],
+    });
+  }
+  for (const library of /** @type {const} */ (['uvloop', 'trio'])) {
+    const version = python?.[library];
+    if (!python || !version) continue;
+    const argv = (/** @type {string} */ kind, /** @type {number} */ bytes) => [
+      python.binary,
+      server(`${library}_server.py`),
+      kind,
+      String(bytes),
+    ];
+    all.push({ ...rival, name: library, variant: library, engine: `${library} ${version}`, argv });
+  }
+  return all;
+}
+
+/** @param {import('./machine.mjs').NodeEngine} engine */
+function nodeNet(engine) {
+  return `node:net 'data' (Node ${engine.major})`;
+}

@@ -1,0 +1,71 @@
+// What is asked of every server. Five shapes of traffic over TCP on loopback, and one of silence.
+//
+// "Fake HTTP" answers every received chunk with one canned response and parses nothing: it prices a small request and a small
+// answer, the commonest thing a server does, without the price of anybody's HTTP parser. Echo hands back the bytes it got, so a
+// chunk has to be owned. Bulk is one connection, as fast as it goes. Idle is what ten thousand silent clients weigh.
+
+/**
+ * @typedef {'http' | 'echo' | 'source' | 'sink'} Kind what the server is told to do
+ * @typedef {{ name: string, title: string, kind: Kind, unit: 'operation' | 'MiB' | 'connection', connections: number,
+ *             request?: number, response?: number, bytes?: number }} Workload
+ */
+
+/**
+ * @param {{ quick: boolean }} options quick: fewer bytes; never fewer connections, because the fixed
+ *        costs of a process would be divided by too few
+ * @returns {Workload[]}
+ */
+export function workloads({ quick }) {
+  const bytes = quick ? 128 * 2 ** 20 : 2 ** 30;
+  const http = {
+    kind: /** @type {const} */ ('http'),
+    unit: /** @type {const} */ ('operation'),
+    request: 36,
+    response: 78,
+  };
+  const echo = {
+    kind: /** @type {const} */ ('echo'),
+    unit: /** @type {const} */ ('operation'),
+    request: 64,
+    response: 64,
+  };
+  return [
+    {
+      name: 'http-64',
+      title: 'Fake HTTP, 64 connections (36-byte request, 78-byte response)',
+      connections: 64,
+      ...http,
+    },
+    { name: 'http-1000', title: 'Fake HTTP, 1,000 connections', connections: 1000, ...http },
+    { name: 'echo-1', title: 'Echo of 64 bytes, 1 connection', connections: 1, ...echo },
+    { name: 'echo-100', title: 'Echo of 64 bytes, 100 connections', connections: 100, ...echo },
+    {
+      name: 'bulk-send',
+      title: `Bulk send, ${mebibytes(bytes)} in 64 KiB pieces`,
+      kind: 'source',
+      unit: 'MiB',
+      connections: 0,
+      bytes,
+    },
+    {
+      name: 'bulk-receive',
+      title: `Bulk receive, ${mebibytes(bytes)} in 64 KiB pieces`,
+      kind: 'sink',
+      unit: 'MiB',
+      connections: 0,
+      bytes,
+    },
+    {
+      name: 'idle',
+      title: 'Memory per idle connection, 10,000 connections',
+      kind: 'echo',
+      unit: 'connection',
+      connections: 10_000,
+    },
+  ];
+}
+
+/** @param {number} bytes */
+function mebibytes(bytes) {
+  return bytes >= 2 ** 30 ? `${bytes / 2 ** 30} GiB` : `${bytes / 2 ** 20} MiB`;
+}

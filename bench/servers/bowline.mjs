@@ -1,0 +1,58 @@
+// bowline as its users write it: the pull API, one async handler per connection, public modules only.
+//
+// Two ways to own connections. `serveTcp` is the paved path: a nursery holds every handler, so each runs in a cancel scope.
+// `bare` loops on accept() and opens no scope at all; in such a process AsyncLocalStorage is never entered, which on Node 20
+// spares every promise its hooks. Two ways to receive in bulk: `receiveSome` hands out bytes that the caller owns,
+// `receiveInto` fills one buffer of the caller's again and again.
+//
+// Usage: node bowline.mjs http|echo|source|sink BYTES serveTcp|bare [into]     prints {"port":N} when it listens
+import { openTcpListeners, serveTcp } from 'bowline/sockets';
+import { piece, response } from './payload.mjs';
+
+const [kind, bytes, owner, receiving = 'some'] = process.argv.slice(2);
+const listening = { host: '127.0.0.1', backlog: 4096 };
+
+/** @type {Record<string, (stream: import('bowline/sockets').SocketStream) => Promise<void>>} */
+const handlers = {
+  async http(stream) {
+    while ((await stream.receiveSome()) !== null) await stream.sendAll(response);
+  },
+  async echo(stream) {
+    for (let chunk; (chunk = await stream.receiveSome()) !== null;) await stream.sendAll(chunk);
+  },
+  async source(stream) {
+    for (let left = Number(bytes); left > 0; left -= piece.length) await stream.sendAll(piece);
+  },
+  async sink(stream) {
+    while ((await stream.receiveSome()) !== null);
+  },
+  async sinkInto(stream) {
+    const buffer = new Uint8Array(65_536);
+    while ((await stream.receiveInto(buffer)) !== null);
+  },
+};
+const handler = handlers[receiving === 'into' ? 'sinkInto' : kind];
+
+/** @param {readonly import('bowline/sockets').SocketListener[]} listeners */
+function announce(listeners) {
+  console.log(JSON.stringify({ port: listeners[0].address.port }));
+}
+
+if (owner === 'serveTcp') {
+  await serveTcp(handler, 0, { ...listening, started: announce });
+} else {
+  const listeners = await openTcpListeners(0, listening);
+  announce(listeners);
+  for (;;) void own(await listeners[0].accept());
+}
+
+/** What serveTcp does for a connection, without its nursery. @param {import('bowline/sockets').SocketStream} stream */
+async function own(stream) {
+  try {
+    await handler(stream);
+  } catch {
+    // The generator closes its connections without ceremony.
+  } finally {
+    await stream.close();
+  }
+}
