@@ -99,6 +99,15 @@ export class Waiter<T> implements RegisteredWait {
     reject(error);
   }
 
+  /**
+   * Like `reject`, for an error that the resource will give again at every later call. It cannot get lost, so nobody has to
+   * await this wait: a reset by a peer must not end the process as an unhandled rejection.
+   */
+  rejectRepeatable(error: unknown): void {
+    this.#promise?.catch(ignore);
+    this.reject(error);
+  }
+
   /** For the scope: delivers a cancellation. */
   cancel(why: Cancelled): void {
     switch (this.#state) {
