@@ -32,8 +32,9 @@ export function publishConnect(make: () => ConnectMessage): void {
   if (connects.hasSubscribers) connects.publish(make());
 }
 
-export function publishAccept(localAddress: SocketAddress | undefined, remoteAddress: SocketAddress | undefined): void {
-  if (accepts.hasSubscribers) accepts.publish({ localAddress, remoteAddress } satisfies AcceptMessage);
+/** @param make puts the message together; called only where somebody listens */
+export function publishAccept(make: () => AcceptMessage): void {
+  if (accepts.hasSubscribers) accepts.publish(make());
 }
 
 const connects = channel('bowline.connect');

@@ -1,0 +1,48 @@
+/**
+ * How many connections a listener may have open, and when to say that it is getting tight.
+ *
+ * By default a listener takes three quarters of the file descriptors that were free when it was opened: the rest is for
+ * what handlers open (files, outgoing connections) and for the runtime. Where the limit of descriptors is unknown there
+ * is no default limit.
+ */
+import type { SocketAddress } from '../core/address.ts';
+import { report } from '../observe/report.ts';
+import { descriptorLimit, descriptorsInUse } from '../platform/descriptor-budget.ts';
+
+const SHARE_OF_FREE_DESCRIPTORS = 0.75;
+const NEAR = 0.9;
+const NOT_NEAR = 0.8;
+
+/** The default of `maxConnections`, now. At least 1. */
+export function defaultMaxConnections(): number {
+  const limit = descriptorLimit();
+  const inUse = descriptorsInUse();
+  if (limit === undefined || inUse === undefined || limit === Infinity) return Infinity;
+  return Math.max(1, Math.floor((limit - inUse) * SHARE_OF_FREE_DESCRIPTORS));
+}
+
+export class ConnectionLimit {
+  readonly maxConnections: number;
+  #isNear = false;
+  readonly #refused = { maxConnections: 0, acceptQueue: 0 };
+
+  constructor(maxConnections: number) {
+    this.maxConnections = maxConnections;
+  }
+
+  /** To be told of every new connection; `connections` includes it. */
+  opened(connections: number, address: SocketAddress): void {
+    const { maxConnections } = this;
+    if (connections < maxConnections * NOT_NEAR) this.#isNear = false;
+    if (this.#isNear || connections < maxConnections * NEAR) return;
+    this.#isNear = true;
+    report({ kind: 'descriptor-budget', address, connections, maxConnections });
+  }
+
+  /** To be told of every connection that was closed at once. */
+  refused(reason: 'maxConnections' | 'acceptQueue', address: SocketAddress): void {
+    const refused = ++this.#refused[reason];
+    // The first, second, fourth, …: an attacker must not fill the log as well.
+    if ((refused & (refused - 1)) === 0) report({ kind: 'accept-refused', address, reason, refused });
+  }
+}

@@ -1,0 +1,495 @@
+/**
+ * A TCP or Unix connection over a `net.Socket`.
+ *
+ * Node pushes, bowline pulls. Reading starts with the first receive. What arrives while someone waits goes straight from
+ * the shared read buffer (platform/accelerated-reads.ts) to that caller: copied once, or into the caller's own memory with
+ * `receiveInto`. What arrives while nobody waits is queued, and at QUEUE_BYTES reading stops until the queue has been
+ * taken, so that the kernel's window holds the peer back. End of file and failure come after the queue.
+ *
+ * Sending hands the bytes to `socket.write` without a callback. libuv writes at once as much as the kernel takes, and if
+ * that was all the send is done: no event, no extra promise. Otherwise the send waits until the queue is empty. A send
+ * that is cancelled leaves its rest in the queue, because libuv has the pointers and cannot give them back: those bytes go
+ * out unless the stream is aborted, the memory must not be changed until `waitSendAllMightNotBlock` has returned, and the
+ * next send waits for them.
+ *
+ * The two directions fail apart: after a failed write what the peer had sent before is still there to be received. Only
+ * then does the failure show on the receiving side, also if the kernel reports a clean end, because a peer that resets
+ * has not said that its data is complete.
+ *
+ * Hot paths have no async functions, closures, listeners or timers: one Waiter per direction, made when first needed,
+ * which the socket's callbacks settle. An idle accepted stream costs the socket and about 0.4 KiB (bench/).
+ *
+ * Source: Trio `SocketStream` for the behaviour, with a staged close (staged-close.ts) where Trio's is a bare close().
+ */
+import type { Socket } from 'node:net';
+
+import type { SocketAddress } from '../core/address.ts';
+import { attributes } from '../core/attributes.ts';
+import type { AttributeKey } from '../core/attributes.ts';
+import type { Bytes } from '../core/bytes.ts';
+import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
+import { localAddress, remoteAddress } from '../core/network.ts';
+import type { SocketStream } from '../core/network.ts';
+import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
+import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
+import { iterateChunks } from '../streams/chunk-iterator.ts';
+import { DEFAULT_MAX_BYTES, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
+import { pass, Waiter } from '../tasks/waiter.ts';
+import { copyOut } from './chunk-pool.ts';
+import { fromNodeAddress } from './node-address.ts';
+import { writePieces } from './socket-write.ts';
+import { destroyByReset, StagedClose } from './staged-close.ts';
+import { wakeSoon } from './wake-list.ts';
+import type { Wakeable } from './wake-list.ts';
+
+/** Reading stops when this much is queued unclaimed, and goes on when half of it has been taken. */
+const QUEUE_BYTES = 65_536;
+
+/** Smaller chunks than this wait for the other reads of the turn, see wake-list.ts. */
+const WAKE_TOGETHER_BYTES = 8192;
+
+const NOTHING = new Uint8Array(0);
+
+/** What an operation returns that is done at once. */
+const DONE: Promise<void> = Promise.resolve();
+
+export interface AdoptOptions {
+  /** What the stream says of its peer where the system does not know, as with Unix sockets. */
+  readonly remoteAddress?: SocketAddress | undefined;
+  readonly localAddress?: SocketAddress | undefined;
+}
+
+/**
+ * Makes a stream of a connected `net.Socket`, which it owns from now on. Nothing may have been read from the socket yet, so
+ * take it where it is connected: in the 'connection' handler of a server made with `pauseOnConnect: true`, or a client's
+ * 'connect' handler after `pause()`. Make both with `allowHalfOpen: true`, or a peer's end of file ends your sending too.
+ *
+ * @throws TypeError not a net.Socket
+ * @throws ClosedResourceError the socket is destroyed, or not connected yet
+ */
+export function adoptSocket(socket: Socket, options?: AdoptOptions): SocketStream {
+  return adoptSocketOn(undefined, socket, options);
+}
+
+/** For tests of the slower read paths. */
+export function adoptSocketOn(path: ReadPath | undefined, socket: Socket, options?: AdoptOptions): SocketStream {
+  if (typeof (socket as Partial<Socket> | null)?.resetAndDestroy !== 'function') {
+    throw new TypeError('only a connected net.Socket can be made a SocketStream');
+  }
+  if (socket.destroyed || socket.connecting || socket.pending) {
+    throw new ClosedResourceError(`this socket is ${socket.destroyed ? 'destroyed' : 'not connected'}`);
+  }
+  return new NodeSocketStream(path, socket, options);
+}
+
+class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
+  readonly #socket: Socket;
+  #isOpen = true;
+  #close: StagedClose | undefined;
+  #remoteAddress: SocketAddress | undefined;
+  #localAddress: SocketAddress | undefined;
+
+  #receiver: Waiter<Bytes | number | null> | undefined;
+  /** Where the waiting `receiveInto` wants the bytes. */
+  #target: Uint8Array | undefined;
+  /** Most that the waiting `receiveSome` wants. */
+  #maxBytes = 0;
+  /** Arrived and not yet taken, in order; `undefined` when empty. */
+  #queue: Bytes[] | undefined;
+  #queuedBytes = 0;
+  #isReading = false;
+  #isAtEof = false;
+  #receiveFailure: Error | undefined;
+
+  #sender: Waiter<void> | undefined;
+  /** A send is between two waits. */
+  #isSending = false;
+  #isEofSent = false;
+  #sendFailure: Error | undefined;
+  /** The socket will call back when its queue is empty. */
+  #awaitsDrain = false;
+  #hearsDrain = false;
+
+  constructor(path: ReadPath | undefined, socket: Socket, options: AdoptOptions | undefined) {
+    this.#remoteAddress = options?.remoteAddress;
+    this.#localAddress = options?.localAddress;
+    this.#socket = attachReadSink(socket, this, path);
+    // The socket remembers who the peer is once it was asked, and after a reset the system cannot tell any more.
+    void this.#socket.remoteAddress;
+  }
+
+  // Receiving
+
+  receiveSome(maxBytes?: number | null): Promise<Bytes | null> {
+    const wrong = wrongMaxBytes(maxBytes);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const limit = maxBytes ?? DEFAULT_MAX_BYTES;
+    if (!this.#isOpen) return repeatable(new ClosedResourceError());
+    if (this.#receiver?.pending === true)
+      return Promise.reject(new BusyResourceError('another call is already receiving'));
+    if (this.#mustWaitToReceive()) {
+      this.#maxBytes = limit;
+      this.#target = undefined;
+      return this.#waitToReceive() as Promise<Bytes | null>;
+    }
+    const gate = pass();
+    if (gate !== undefined) return quietly(gate.then(() => this.receiveSome(maxBytes)));
+    if (this.#queuedBytes === 0) return this.#endOfReceiving();
+    return Promise.resolve(this.#take(limit));
+  }
+
+  receiveInto(buffer: Uint8Array): Promise<number | null> {
+    const wrong = wrongBuffer(buffer);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    if (!this.#isOpen) return repeatable(new ClosedResourceError());
+    if (this.#receiver?.pending === true)
+      return Promise.reject(new BusyResourceError('another call is already receiving'));
+    if (this.#mustWaitToReceive()) {
+      this.#target = buffer;
+      return this.#waitToReceive() as Promise<number | null>;
+    }
+    const gate = pass();
+    if (gate !== undefined) return quietly(gate.then(() => this.receiveInto(buffer)));
+    if (this.#queuedBytes === 0) return this.#endOfReceiving();
+    const chunk = this.#take(buffer.length);
+    buffer.set(chunk);
+    return Promise.resolve(chunk.length);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Bytes, undefined> {
+    return iterateChunks(this);
+  }
+
+  #mustWaitToReceive(): boolean {
+    return this.#queuedBytes === 0 && !this.#isAtEof && this.#receiveFailure === undefined;
+  }
+
+  #waitToReceive(): Promise<Bytes | number | null> {
+    if (!this.#isReading) this.#read();
+    return (this.#receiver ??= new Waiter<Bytes | number | null>()).wait();
+  }
+
+  #endOfReceiving(): Promise<null> {
+    const failure = this.#receiveFailure;
+    return failure === undefined ? Promise.resolve(null) : repeatable(broken(failure));
+  }
+
+  /** The next bytes of the queue, which is not empty; at most `limit` of them. */
+  #take(limit: number): Bytes {
+    const queue = this.#queue as Bytes[];
+    let chunk = queue[0] as Bytes;
+    if (chunk.length > limit) {
+      queue[0] = chunk.subarray(limit);
+      chunk = chunk.subarray(0, limit);
+    } else if (queue.length === 1) {
+      this.#queue = undefined;
+    } else {
+      queue.shift();
+    }
+    this.#queuedBytes -= chunk.length;
+    if (!this.#isReading && this.#queuedBytes <= QUEUE_BYTES / 2) this.#read();
+    return chunk;
+  }
+
+  #enqueue(chunk: Bytes): boolean {
+    if (this.#queue === undefined) this.#queue = [chunk];
+    else this.#queue.push(chunk);
+    this.#queuedBytes += chunk.length;
+    this.#isReading = this.#queuedBytes < QUEUE_BYTES;
+    return this.#isReading;
+  }
+
+  #read(): void {
+    if (this.#isAtEof || this.#receiveFailure !== undefined) return;
+    this.#isReading = true;
+    startReading(this.#socket);
+  }
+
+  onLentBytes(lent: Uint8Array, length: number): boolean {
+    const receiver = this.#receiver;
+    if (receiver === undefined || !receiver.pending) return this.#enqueue(copyOut(lent, 0, length));
+    if (length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0) return this.#wakeWith(copyOut(lent, 0, length));
+    const target = this.#target;
+    const limit = target === undefined ? this.#maxBytes : target.length;
+    const taken = length < limit ? length : limit;
+    // Before the receiver hears of it: then the queue is right when its next call comes.
+    const goOn = taken === length ? true : this.#enqueue(copyOut(lent, taken, length));
+    if (target === undefined) {
+      receiver.resolve(copyOut(lent, 0, taken));
+    } else {
+      target.set(taken === lent.length ? lent : lent.subarray(0, taken));
+      receiver.resolve(taken);
+    }
+    return goOn;
+  }
+
+  onOwnBytes(chunk: Bytes): boolean {
+    const receiver = this.#receiver;
+    if (receiver === undefined || !receiver.pending) return this.#enqueue(chunk);
+    if (chunk.length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0) return this.#wakeWith(chunk);
+    if (this.#target !== undefined || chunk.length > this.#maxBytes) return this.onLentBytes(chunk, chunk.length);
+    receiver.resolve(chunk);
+    return true;
+  }
+
+  /** Queues a chunk that somebody waits for. */
+  #wakeWith(chunk: Bytes): boolean {
+    if (this.#queuedBytes === 0) wakeSoon(this);
+    return this.#enqueue(chunk);
+  }
+
+  /** For the wake list. By now the receiver may be gone, and another may have taken the bytes. */
+  wake(): void {
+    const receiver = this.#receiver;
+    if (this.#queuedBytes === 0 || receiver === undefined || !receiver.pending) return;
+    const target = this.#target;
+    if (target === undefined) {
+      receiver.resolve(this.#take(this.#maxBytes));
+    } else {
+      const chunk = this.#take(target.length);
+      target.set(chunk);
+      receiver.resolve(chunk.length);
+    }
+  }
+
+  onEndOfFile(): void {
+    if (this.#sendFailure === undefined) this.#isAtEof = true;
+    else this.#receiveFailure = this.#sendFailure;
+    // Who waits will be woken with what is queued, and hear of the end in its next call.
+    if (this.#queuedBytes > 0) return;
+    const failure = this.#receiveFailure;
+    if (failure === undefined) this.#receiver?.resolve(null);
+    else this.#receiver?.rejectRepeatable(broken(failure));
+  }
+
+  // Sending
+
+  sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    const wrong = wrongData(data);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const refusal = this.#refuseSend();
+    if (refusal !== undefined) return refusal;
+    const gate = pass();
+    if (gate !== undefined) return quietly(this.#sendLater(gate, data));
+    if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
+    const socket = this.#socket;
+    if (socket.writableLength > 0) return quietly(this.#sendLater(undefined, data));
+    writePieces(socket, data);
+    if (socket.writableLength === 0 && socket.errored === null) return DONE;
+    return this.#flush();
+  }
+
+  waitSendAllMightNotBlock(): Promise<void> {
+    if (!this.#isOpen) return repeatable(new ClosedResourceError());
+    if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
+    if (this.#isEofSent) return pass() ?? DONE;
+    if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
+    return this.#socket.writableLength > 0 ? this.#flush() : (pass() ?? DONE);
+  }
+
+  sendEof(): Promise<void> {
+    if (!this.#isOpen) return this.#isEofSent ? DONE : repeatable(new ClosedResourceError());
+    if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
+    if (this.#isEofSent) return pass() ?? DONE;
+    if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
+    const sender = (this.#sender ??= new Waiter<void>());
+    const sent = sender.wait();
+    if (!sender.pending) return sent;
+    this.#isEofSent = true;
+    this.#socket.end((error?: Error | null) => {
+      if (error) this.onWriteFailure(error);
+      else sender.resolve();
+    });
+    return sent;
+  }
+
+  #isSendBusy(): boolean {
+    return this.#isSending || this.#sender?.pending === true;
+  }
+
+  #refuseSend(): Promise<never> | undefined {
+    if (!this.#isOpen) return repeatable(new ClosedResourceError());
+    if (this.#isEofSent) return repeatable(new ClosedResourceError('sendEof() was called: nothing more can be sent'));
+    if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
+    return undefined;
+  }
+
+  /** The send that cannot begin at once: after a turn of the event loop, and after what an earlier send left behind. */
+  async #sendLater(gate: Promise<void> | undefined, data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    this.#isSending = true;
+    try {
+      await gate;
+      this.#checkCanSend();
+      while (this.#socket.writableLength > 0) {
+        await this.#flush();
+        this.#checkCanSend();
+      }
+      writePieces(this.#socket, data);
+      if (this.#socket.writableLength > 0 || this.#socket.errored !== null) await this.#flush();
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  #checkCanSend(): void {
+    if (!this.#isOpen) throw new ClosedResourceError();
+    if (this.#sendFailure !== undefined) throw broken(this.#sendFailure);
+  }
+
+  /** Waits until everything written is with the kernel. */
+  #flush(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.errored !== null) {
+      this.#sendFailure ??= socket.errored;
+      return repeatable(broken(this.#sendFailure));
+    }
+    if (!this.#awaitsDrain) {
+      this.#awaitsDrain = true;
+      // 'drain' comes only when the queue had passed the socket's mark; an empty write at its end is called back always.
+      if (socket.writableNeedDrain) this.#hearDrain();
+      else socket.write(NOTHING, () => this.#onDrain());
+    }
+    return (this.#sender ??= new Waiter<void>()).wait();
+  }
+
+  #hearDrain(): void {
+    if (this.#hearsDrain) return;
+    this.#hearsDrain = true;
+    this.#socket.on('drain', () => this.#onDrain());
+  }
+
+  #onDrain(): void {
+    this.#awaitsDrain = false;
+    // While the end is being sent, the waiter waits for that.
+    if (!this.#isEofSent && this.#socket.errored === null) this.#sender?.resolve();
+  }
+
+  onWriteFailure(error: Error): void {
+    this.#sendFailure ??= error;
+    this.#sender?.rejectRepeatable(broken(this.#sendFailure));
+  }
+
+  // The end
+
+  close(): Promise<void> {
+    if (!this.#isOpen) return DONE;
+    this.#shut();
+    if (this.#socket.destroyed) return DONE;
+    if (this.#sendFailure !== undefined) {
+      this.#socket.destroy();
+      return DONE;
+    }
+    this.#close = new StagedClose(this.#socket, this.#isAtEof);
+    return this.#close.run();
+  }
+
+  abort(): void {
+    if (!this.#isOpen) {
+      this.#close?.abort();
+      return;
+    }
+    this.#shut();
+    destroyByReset(this.#socket);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Closed for this program: wakes everybody. */
+  #shut(): void {
+    this.#isOpen = false;
+    this.#queue = undefined;
+    this.#queuedBytes = 0;
+    this.#target = undefined;
+    this.#receiver?.rejectRepeatable(new ClosedResourceError());
+    this.#sender?.rejectRepeatable(new ClosedResourceError());
+  }
+
+  onDestroy(error: Error | null): void {
+    if (!this.#isOpen) return;
+    if (error === null) {
+      // Somebody else who has the socket destroyed it.
+      this.#shut();
+      return;
+    }
+    this.#receiveFailure ??= error;
+    this.#sendFailure ??= error;
+    this.#sender?.rejectRepeatable(broken(error));
+    if (this.#queuedBytes === 0) this.#receiver?.rejectRepeatable(broken(error));
+  }
+
+  // Facts and options
+
+  get remoteAddress(): SocketAddress | undefined {
+    const { remoteAddress: host, remotePort } = this.#socket;
+    return (this.#remoteAddress ??= fromNodeAddress(host, remotePort));
+  }
+
+  get localAddress(): SocketAddress | undefined {
+    const { localAddress: host, localPort } = this.#socket;
+    return (this.#localAddress ??= fromNodeAddress(host, localPort));
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesSent(): number {
+    return this.#socket.bytesWritten;
+  }
+
+  setNoDelay(on: boolean): void {
+    if (typeof on !== 'boolean') throw new TypeError('noDelay is true or false');
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(idleMs: number | null): void {
+    checkKeepAlive(idleMs);
+    if (idleMs === null) this.#socket.setKeepAlive(false);
+    else this.#socket.setKeepAlive(true, toKeepAliveDelay(idleMs));
+  }
+
+  [attributes](key: AttributeKey<unknown>): unknown {
+    if (key === remoteAddress) return this.remoteAddress;
+    return key === localAddress ? this.localAddress : undefined;
+  }
+}
+
+export function checkKeepAlive(idleMs: number | null): void {
+  if (idleMs === null) return;
+  if (typeof idleMs !== 'number') throw new TypeError('keepAliveMs is a number of milliseconds, or null for none');
+  if (!(idleMs > 0 && idleMs < Infinity)) throw new RangeError(`keepAliveMs is more than 0, not ${idleMs}`);
+}
+
+/** The system counts in whole seconds and takes 0 for its default of hours; so what is below a second becomes one. */
+export function toKeepAliveDelay(idleMs: number): number {
+  return Math.max(idleMs, 1000);
+}
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ECONNRESET: 'the peer reset the connection',
+  EPIPE: 'the peer has closed the connection',
+  ETIMEDOUT: 'the peer did not answer any more',
+};
+
+/** A fresh error for every caller, always with the first cause. */
+function broken(cause: Error): BrokenResourceError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const explanation = (code === undefined ? undefined : EXPLANATIONS[code]) ?? cause.message;
+  return new BrokenResourceError(code === undefined ? explanation : `${explanation} (${code})`, { cause });
+}
+
+/** Rejects with an error that every later call will give again, so that a promise nobody awaits does no harm. */
+function repeatable(error: Error): Promise<never> {
+  return quietly(Promise.reject(error));
+}
+
+function quietly<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(ignore);
+  return promise;
+}
+
+function ignore(): void {
+  // See repeatable.
+}
