@@ -72,21 +72,9 @@ export type Residue =
 /** Separates cancellation from failure; an error without any Cancelled leaf comes back as it is. */
 export function takeOutCancelled(error: unknown): Residue {
   if (isCancellation(error)) return { cancelled: true, failed: false };
-  if (error instanceof AggregateError) return filterAggregate(error);
-  if (isSuppressedError(error)) return filterSuppressed(error);
-  return { cancelled: false, error };
-}
-
-function filterAggregate(group: AggregateError): Residue {
-  const kept: unknown[] = [];
-  let cancelled = false;
-  for (const leaf of group.errors as unknown[]) {
-    const residue = takeOutCancelled(leaf);
-    cancelled ||= residue.cancelled;
-    if (!residue.cancelled || residue.failed) kept.push(residue.error);
-  }
-  if (!cancelled) return { cancelled: false, error: group };
-  return oneOrGroup(kept, group.message, group.cause);
+  return error instanceof AggregateError || isSuppressedError(error)
+    ? filterGroup(error, new Map(), 0)
+    : { cancelled: false, error };
 }
 
 interface SuppressedErrorLike extends Error {
@@ -94,21 +82,38 @@ interface SuppressedErrorLike extends Error {
   readonly suppressed: unknown;
 }
 
+type Group = AggregateError | SuppressedErrorLike;
+
 /** By name: Node 20 has no SuppressedError, and compilers that lower `using` bring their own. */
 function isSuppressedError(error: unknown): error is SuppressedErrorLike {
   return error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error;
 }
 
-function filterSuppressed(pair: SuppressedErrorLike): Residue {
-  const later = takeOutCancelled(pair.error);
-  const earlier = takeOutCancelled(pair.suppressed);
-  if (!later.cancelled && !earlier.cancelled) return { cancelled: false, error: pair };
-  const kept = [later, earlier].filter((residue) => !residue.cancelled || residue.failed) as { error: unknown }[];
-  return oneOrGroup(
-    kept.map((residue) => residue.error),
-    pair.message,
-    undefined,
-  );
+/** Groups in groups beyond this are taken as they are: the stack has an end, and nobody reads that far. */
+const MAX_DEPTH = 1000;
+
+/** @param known what became of the groups seen so far: one may be in several others, or in itself */
+function filterGroup(group: Group, known: Map<Group, Residue>, depth: number): Residue {
+  const earlier = known.get(group);
+  if (earlier !== undefined) return earlier;
+  known.set(group, { cancelled: false, error: group });
+  const leaves = group instanceof AggregateError ? (group.errors as unknown[]) : [group.error, group.suppressed];
+  const kept: unknown[] = [];
+  let cancelled = false;
+  for (const leaf of leaves) {
+    const isGroup = depth < MAX_DEPTH && (leaf instanceof AggregateError || isSuppressedError(leaf));
+    const residue = isGroup && !isCancellation(leaf) ? filterGroup(leaf, known, depth + 1) : filterLeaf(leaf);
+    cancelled ||= residue.cancelled;
+    if (!residue.cancelled || residue.failed) kept.push(residue.error);
+  }
+  if (!cancelled) return { cancelled: false, error: group };
+  const residue = oneOrGroup(kept, group.message, group.cause);
+  known.set(group, residue);
+  return residue;
+}
+
+function filterLeaf(error: unknown): Residue {
+  return isCancellation(error) ? { cancelled: true, failed: false } : { cancelled: false, error };
 }
 
 function oneOrGroup(errors: readonly unknown[], message: string, cause: unknown): Residue {

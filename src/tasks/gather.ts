@@ -7,7 +7,7 @@
 import type { CancelScope } from './cancel-scope.ts';
 import { isCancellation, takeOutCancelled } from './cancelled.ts';
 import { currentNode } from './environment.ts';
-import { openNursery } from './nursery.ts';
+import { checkTaskFunction, openNursery } from './nursery.ts';
 
 type TaskFunction<T> = () => Promise<T>;
 type Results<F extends readonly TaskFunction<unknown>[]> = { -readonly [K in keyof F]: Awaited<ReturnType<F[K]>> };
@@ -17,8 +17,10 @@ type Results<F extends readonly TaskFunction<unknown>[]> = { -readonly [K in key
  *
  * @returns their results, in the order of the functions
  * @throws the first failure, after the others were cancelled and have ended; AggregateError if several failed
+ * @throws TypeError something is not a function; nothing was started
  */
 export async function gather<const F extends readonly TaskFunction<unknown>[]>(fns: F): Promise<Results<F>> {
+  fns.forEach(checkTaskFunction);
   const results: unknown[] = new Array(fns.length);
   await openNursery(async (nursery) => {
     fns.forEach((fn, index) => {
@@ -46,14 +48,15 @@ export interface FirstOfOptions {
  * @throws the deciding error; with `until: 'success'` an AggregateError of all errors if every function failed
  * @throws an error that a loser threw while it was being cancelled; not with `until: 'success'`, where failing is what
  *   attempts do
- * @throws TypeError there is no function
+ * @throws TypeError there is no function, or something is not one
  */
 export async function firstOf<T>(fns: readonly TaskFunction<T>[], options: FirstOfOptions = {}): Promise<T> {
   if (fns.length === 0) throw new TypeError('firstOf needs at least one function');
+  fns.forEach(checkTaskFunction);
   const { until = 'settled' } = options;
   let winner: { readonly value: T } | undefined;
-  const errors: unknown[] = [];
-  const attempt = async (fn: TaskFunction<T>, scope: CancelScope): Promise<void> => {
+  const errors: unknown[] = new Array(fns.length);
+  const attempt = async (fn: TaskFunction<T>, index: number, scope: CancelScope): Promise<void> => {
     let value: T;
     try {
       value = await fn();
@@ -61,7 +64,7 @@ export async function firstOf<T>(fns: readonly TaskFunction<T>[], options: First
       if (until === 'settled') throw error;
       const cancelled = currentNode()?.effective ?? null;
       const residue = cancelled === null ? ({ cancelled: false, error } as const) : takeOutCancelled(error);
-      if (!residue.cancelled || residue.failed) errors.push(residue.error);
+      if (!residue.cancelled || residue.failed) errors[index] = residue.error;
       if (residue.cancelled) throw cancelled ?? error;
       return;
     }
@@ -70,7 +73,9 @@ export async function firstOf<T>(fns: readonly TaskFunction<T>[], options: First
   };
   try {
     await openNursery(async (nursery) => {
-      for (const fn of fns) nursery.startSoon(attempt, fn, nursery.cancelScope);
+      fns.forEach((fn, index) => {
+        nursery.startSoon(attempt, fn, index, nursery.cancelScope);
+      });
       await Promise.resolve();
     });
   } catch (error) {

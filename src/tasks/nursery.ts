@@ -238,7 +238,7 @@ function oneOf(failures: readonly unknown[]): unknown {
   return new AggregateError(real, `${real.length} tasks of a nursery failed`);
 }
 
-function checkTaskFunction(fn: unknown): void {
+export function checkTaskFunction(fn: unknown): void {
   if (typeof fn === 'function') return;
   const hint = fn instanceof Promise ? ': pass the async function itself, not the promise of calling it' : '';
   throw new TypeError(`a task is an async function${hint}`);

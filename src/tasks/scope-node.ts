@@ -225,23 +225,24 @@ function loopOf(node: ScopeNode): ScopeNode {
   return loop;
 }
 
-/** Recomputes the flags from `top` down, then delivers to what became cancelled. */
+/** Recomputes the flags from `top` down, then delivers to what became cancelled: outer before inner, older before younger. */
 function propagate(top: ScopeNode): void {
   const topWasCancelled = top.effective !== null;
   if (!top.updateEffective()) return;
   const cancelled: ScopeNode[] = topWasCancelled ? [] : [top];
-  const pending: ScopeNode[] = [top];
+  const pending: ScopeNode[] = [];
+  pushChildren(top, pending);
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    for (let child = node.firstChild; child !== null; child = child.nextSibling) {
-      const wasCancelled = child.effective !== null;
-      if (!child.updateEffective()) continue;
-      if (!wasCancelled) cancelled.push(child);
-      pending.push(child);
-    }
+    const wasCancelled = node.effective !== null;
+    if (!node.updateEffective()) continue;
+    if (!wasCancelled) cancelled.push(node);
+    pushChildren(node, pending);
   }
   const waits: RegisteredWait[] = [];
   for (const node of cancelled) {
+    const firstOfNode = waits.length;
     for (let wait = node.firstWait; wait !== null; wait = wait.nextWait) waits.push(wait);
+    reverseFrom(waits, firstOfNode);
   }
   // An earlier callback may have settled a later wait, or raised a shield above it.
   for (const wait of waits) {
@@ -251,4 +252,18 @@ function propagate(top: ScopeNode): void {
   for (const node of cancelled) {
     if (node.effective !== null) node.abortSignal(node.effective);
   }
+}
+
+/** The list has the youngest wait first. */
+function reverseFrom(waits: RegisteredWait[], from: number): void {
+  for (let low = from, high = waits.length - 1; low < high; low++, high--) {
+    const wait = waits[low] as RegisteredWait;
+    waits[low] = waits[high] as RegisteredWait;
+    waits[high] = wait;
+  }
+}
+
+/** The youngest child comes first in the list, and so ends up deepest in the stack. */
+function pushChildren(node: ScopeNode, stack: ScopeNode[]): void {
+  for (let child = node.firstChild; child !== null; child = child.nextSibling) stack.push(child);
 }
