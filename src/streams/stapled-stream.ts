@@ -11,6 +11,7 @@ import { wrapped } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
 import { ClosedResourceError } from '../core/errors.ts';
 import type { HalfCloseableStream, ReceiveStream, SendStream } from '../core/stream.ts';
+import { refusal } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { receiveInto } from './receive-into.ts';
 
@@ -58,8 +59,13 @@ export class StapledStream<
     if (this.#isEofSent) return;
     if (!this.#isOpen) throw new ClosedResourceError();
     const { sendStream } = this;
-    if (canSendEof(sendStream)) await sendStream.sendEof();
-    else await sendStream.close();
+    if (canSendEof(sendStream)) {
+      await sendStream.sendEof();
+    } else {
+      // Closing cannot be cancelled, but this must be, before it has an effect.
+      await refusal();
+      await sendStream.close();
+    }
     this.#isEofSent = true;
   }
 

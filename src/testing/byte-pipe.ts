@@ -61,6 +61,14 @@ export class BytePipe {
     return this.#writable.wait();
   }
 
+  /** Like `closeSend`, but does not cut off a send that is under way. */
+  sendEof(): Promise<void> {
+    const refused = this.#refuseSend() ?? refusal();
+    if (refused !== undefined) return refused;
+    this.closeSend();
+    return completed(undefined);
+  }
+
   /** Graceful: what was accepted can still be received, then comes the end of file. */
   closeSend(): void {
     if (this.#isSendClosed) return;

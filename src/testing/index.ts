@@ -1,4 +1,7 @@
 /** bowline/testing: virtual time, scripted order, streams in memory, and the checks that every stream must pass. */
+export { checkHalfCloseableStream, checkOneWayStream, checkTwoWayStream } from './check-streams.ts';
+export { ContractError } from './contract-check.ts';
+export type { CheckOptions, Maker } from './contract-check.ts';
 export { lockstepStreamOneWayPair, lockstepStreamPair } from './lockstep-stream.ts';
 export {
   memoryStreamOneWayPair,

@@ -1,12 +1,12 @@
 /** The two ends of a BytePipe as streams. */
 import type { Bytes } from '../core/bytes.ts';
-import type { ReceiveStream, SendStream } from '../core/stream.ts';
+import type { HalfCloseableStream, ReceiveStream, SendStream } from '../core/stream.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
 import { StapledStream } from '../streams/stapled-stream.ts';
 import { completed } from '../tasks/waiter.ts';
 import { BytePipe } from './byte-pipe.ts';
 
-class PipeSendStream implements SendStream {
+class PipeSendStream implements SendStream, Pick<HalfCloseableStream, 'sendEof'> {
   readonly #pipe: BytePipe;
 
   constructor(pipe: BytePipe) {
@@ -19,6 +19,10 @@ class PipeSendStream implements SendStream {
 
   waitSendAllMightNotBlock(): Promise<void> {
     return this.#pipe.waitSendAllMightNotBlock();
+  }
+
+  sendEof(): Promise<void> {
+    return this.#pipe.sendEof();
   }
 
   close(): Promise<void> {
