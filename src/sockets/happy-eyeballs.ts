@@ -15,6 +15,8 @@
  * must not be what makes a process pay for AsyncLocalStorage; the loop below runs in the caller's own context, and all
  * that happens in callbacks is that its one wait is settled.
  */
+import { getSystemErrorMap } from 'node:util';
+
 import { ConnectError, MisuseError } from '../core/errors.ts';
 import type { ConnectAttempt } from '../core/errors.ts';
 import { currentEnvironment, currentNode } from '../tasks/environment.ts';
@@ -58,9 +60,9 @@ export async function raceToConnect<A, S>(addresses: readonly A[], options: Race
     for (const address of addresses) {
       race.begin(address);
       await race.untilNextMayStart();
-      if (race.isDecided) break;
+      if (race.hasVerdict) break;
     }
-    while (!race.isDecided) await race.untilSomethingEnds();
+    while (!race.hasVerdict && race.isRunning) await race.untilSomethingEnds();
   } finally {
     await race.abortTheRest();
   }
@@ -92,9 +94,14 @@ class Race<A, S> {
     this.#options = options;
   }
 
-  /** Somebody has won, the program crashed, or all that were started have failed. */
-  get isDecided(): boolean {
-    return this.#verdict !== undefined || this.#runners.every(({ isOver }) => isOver);
+  /** Somebody has won, or the program crashed: no more attempts. */
+  get hasVerdict(): boolean {
+    return this.#verdict !== undefined;
+  }
+
+  /** An attempt is under way. */
+  get isRunning(): boolean {
+    return this.#runners.some(({ isOver }) => !isOver);
   }
 
   begin(address: A): void {
@@ -146,7 +153,7 @@ class Race<A, S> {
     // From now on whoever succeeds is discarded.
     this.#verdict ??= { kind: 'lost' };
     for (const { attempt, isOver } of this.#runners) if (!isOver) attempt?.abort();
-    while (this.#runners.some(({ isOver }) => !isOver)) {
+    while (this.isRunning) {
       const gone = new Waiter<void>('parked', () => false);
       this.#whenOver = () => gone.resolve();
       await gone.waitIn(currentNode());
@@ -199,11 +206,16 @@ const PROGRAM_ERRORS = [TypeError, RangeError, ReferenceError, SyntaxError, Misu
 export function failedConnect(target: string, attempts: readonly ConnectAttempt[]): ConnectError {
   const errors = attempts.map(({ error }) => error);
   const cause = errors.length === 1 ? errors[0] : new AggregateError(errors);
-  const details = attempts.map(({ address, error }) => `${address}: ${describeError(error)}`).join('; ');
-  return new ConnectError(`cannot connect to ${target} (${details})`, attempts, { cause });
+  const [only] = attempts;
+  const reason =
+    attempts.length === 1 && only?.address === target
+      ? `: ${describeError(only.error)}`
+      : ` (${attempts.map(({ address, error }) => `${address}: ${describeError(error)}`).join('; ')})`;
+  return new ConnectError(`cannot connect to ${target}${reason}`, attempts, { cause });
 }
 
 function describeError(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException;
-  return code ?? error.message;
+  const { code, errno } = error as NodeJS.ErrnoException;
+  const known = errno === undefined ? undefined : getSystemErrorMap().get(errno);
+  return known === undefined ? error.message : `${known[1]} (${code})`;
 }

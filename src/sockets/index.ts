@@ -1,7 +1,11 @@
-/** bowline/sockets: TCP connections, listeners and servers. */
+/** bowline/sockets: TCP and Unix connections, listeners and servers. */
+export { listenFds } from './listen-fds.ts';
+export type { ActivatedListener } from './listen-fds.ts';
+export { serveListeners, serveTcp } from './serve.ts';
+export type { ConnectionHandler, ServeOptions, ServeTcpOptions } from './serve.ts';
 export { adoptSocket } from './socket-stream.ts';
 export type { AdoptOptions } from './socket-stream.ts';
 export { openTcpListeners, openTcpStream, tcpConnector } from './tcp.ts';
 export type { OpenTcpListenersOptions, OpenTcpStreamOptions } from './tcp.ts';
-export { serveListeners, serveTcp } from './serve.ts';
-export type { ConnectionHandler, ServeOptions, ServeTcpOptions } from './serve.ts';
+export { openUnixListener, openUnixSocket, serveUnix } from './unix.ts';
+export type { OpenUnixListenerOptions, ServeUnixOptions } from './unix.ts';

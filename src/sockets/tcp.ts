@@ -15,7 +15,7 @@ import { domainToASCII } from 'node:url';
 
 import { formatSocketAddress, inetAddress } from '../core/address.ts';
 import type { InetAddress } from '../core/address.ts';
-import { ConnectError } from '../core/errors.ts';
+import { ClosedResourceError, ConnectError } from '../core/errors.ts';
 import { checkPort, formatHostPort } from '../core/host-port.ts';
 import { ipVersion } from '../core/ip-address.ts';
 import type { Connector } from '../core/connector.ts';
@@ -29,6 +29,7 @@ import type {
 } from '../core/network.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { currentNetwork } from '../tasks/environment.ts';
+import { announced } from './announced-connect.ts';
 import { interleaveFamilies, raceToConnect } from './happy-eyeballs.ts';
 import type { Attempt } from './happy-eyeballs.ts';
 import { nodeNetwork, startTcpConnect } from './node-network.ts';
@@ -78,21 +79,17 @@ export async function openTcpStream(
   checkDelay(delayMs);
   const network = options.network ?? currentNetwork() ?? nodeNetwork;
   const target = formatHostPort({ host, port });
-  const addresses = await resolveHost(host, options.resolve ?? network.lookup, target);
-  const connectOptions = { localAddress, noDelay, keepAliveMs };
-  return await raceToConnect<InetAddress, SocketStream>(
-    interleaveFamilies(addresses).map((address) => ({ ...address, port })),
-    {
-      start: (address) =>
-        network === nodeNetwork
-          ? startTcpConnect(address, connectOptions)
-          : startInScope(() => (network as Network).connectTcp(address, connectOptions)),
+  return await announced(target, async () => {
+    const addresses = await resolveHost(host, options.resolve ?? network.lookup, target);
+    const ordered = interleaveFamilies(addresses).map((address) => ({ ...address, port }));
+    return await raceToConnect<InetAddress, SocketStream>(ordered, {
+      start: (address) => startAttempt(network, address, { localAddress, noDelay, keepAliveMs }),
       discard: (stream) => stream.abort(),
       target,
       describe: formatSocketAddress,
       delayMs,
-    },
-  );
+    });
+  });
 }
 
 /** `openTcpStream` as a connector, with these options for every target. */
@@ -223,12 +220,17 @@ function checkDelay(delayMs: number | null): void {
   if (!(delayMs >= 0)) throw new RangeError(`happyEyeballsDelayMs is 0 or more, not ${delayMs}`);
 }
 
-/** An attempt on a network that can be cancelled only by a scope. */
-function startInScope<S>(connect: () => Promise<S>): Attempt<S> {
+/** On this machine's network an attempt can be aborted; on any other it takes a cancel scope to do so. */
+function startAttempt(
+  network: Pick<Network, 'connectTcp'>,
+  address: InetAddress,
+  options: ConnectTcpOptions,
+): Attempt<SocketStream> {
+  if (network === nodeNetwork) return startTcpConnect(address, options);
   const scope = new CancelScope();
-  const run = async (): Promise<S> => {
-    const result = await scope.tryRun(connect);
-    if (result.cancelled) throw new Error('this attempt was given up');
+  const run = async (): Promise<SocketStream> => {
+    const result = await scope.tryRun(() => network.connectTcp(address, options));
+    if (result.cancelled) throw new ClosedResourceError('this attempt to connect was given up');
     return result.value;
   };
   return { result: run(), abort: () => scope.cancel('another attempt has won') };
