@@ -7,10 +7,14 @@
  * something this machine has not got; no mark says the same of a fragment. Shell blocks are checked for syntax.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { basename, join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { codeBlocks } from './code-blocks.js';
@@ -39,28 +43,73 @@ test('blocks are known languages with known marks', () => {
   }
 });
 
-test('every TypeScript block compiles, and those marked run exit with 0', () => {
+interface Module {
+  readonly block: CodeBlock & { readonly document: string };
+  readonly compiled: string;
+}
+
+let modules: readonly Module[] = [];
+let errors: readonly string[] = [];
+
+/** A module on its own, away from the test runner's variables. */
+const environment = { ...process.env, NODE_TEST_CONTEXT: undefined };
+
+before(() => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const modules = blocks.filter(inTypeScript).map((block) => {
+  const files: string[] = [];
+  modules = blocks.filter(inTypeScript).map((block) => {
     const name = `${basename(block.document, '.md')}-line-${block.line}`;
     const file = join(folder, `${name}.ts`);
     writeFileSync(file, `${block.text}\nexport {};\n`);
-    return { ...block, file, compiled: join(folder, 'out', `${name}.js`) };
+    files.push(file);
+    return { block, compiled: join(folder, 'out', `${name}.js`) };
   });
-  const errors = typeErrors(
-    modules.map(({ file }) => file),
-    { types: ['node'], rootDir: folder, outDir: join(folder, 'out') },
-  );
+  errors = typeErrors(files, { types: ['node'], rootDir: folder, outDir: join(folder, 'out') });
+});
+
+test('every TypeScript block compiles, and those marked run exit with 0', () => {
   assert.deepEqual(errors, []);
-  for (const { document, line, compiled, marks } of modules) {
-    if (!marks.includes('run')) continue;
+  for (const { block, compiled } of modules) {
+    if (!block.marks.includes('run')) continue;
     const { status, stderr } = spawnSync(process.execPath, ['--unhandled-rejections=strict', compiled], {
       encoding: 'utf8',
       timeout: 20_000,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      env: environment,
     });
-    assert.equal(status, 0, `${document}:${line}: ${stderr}`);
+    assert.equal(status, 0, `${block.document}:${block.line}: ${stderr}`);
+  }
+});
+
+test('the server and the client that the README opens with talk to each other', async () => {
+  const [server, client] = modules.filter(({ block }) => block.document === 'README.md');
+  assert.ok(server?.block.text.includes('serveTcp') === true && client?.block.text.includes('openTcpStream') === true);
+  for (const { block } of [server, client]) {
+    assert.ok(block.text.trimEnd().split('\n').length <= 12, 'at most 12 lines');
+  }
+
+  const port = await freePort();
+  for (const { compiled } of [server, client]) {
+    writeFileSync(compiled, readFileSync(compiled, 'utf8').replaceAll('4040', String(port)));
+  }
+  const serving = spawn(process.execPath, [server.compiled], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  try {
+    while (!(await accepts(port))) assert.equal(serving.exitCode, null, 'the server ended');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [client.compiled], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      env: environment,
+    });
+    assert.equal(stderr, '');
+    assert.equal(stdout, 'hello, bowline\n');
+    assert.equal(status, 0);
+    assert.equal(serving.exitCode, null, 'the server goes on');
+  } finally {
+    serving.kill('SIGKILL');
+    await once(serving, 'exit');
   }
 });
 
@@ -102,3 +151,24 @@ test('a block that does not fit the API is refused', () => {
   const errors = typeErrors([file], { types: ['node'] });
   assert.match(errors.join('\n'), /wrong\.ts:1: .*noSuchName/);
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const accepted = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  // Between two looks at a child that is still starting.
+  if (!accepted) await setTimeout(20);
+  return accepted;
+}
