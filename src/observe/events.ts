@@ -60,6 +60,14 @@ export interface ReportEvents {
     readonly connections: number;
     readonly maxConnections: number;
   };
+  /** A process did not end when it was asked to, and was made to. */
+  readonly 'process-killed': {
+    /** The program, without its arguments. */
+    readonly command: string;
+    readonly pid: number;
+    /** How long it had. */
+    readonly graceMs: number;
+  };
   /** Something that holds a descriptor or a task was lost without being closed. */
   readonly leak: {
     /** What, such as `SocketStream 192.0.2.1:443`. */
@@ -115,6 +123,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   }),
   'descriptor-budget': ({ address, connections, maxConnections }) => ({
     text: `${connections} of at most ${maxConnections} connections${at(address)} are open`,
+  }),
+  'process-killed': ({ command, pid, graceMs }) => ({
+    text: `the process ${command} (${pid}) was killed: it did not end within ${graceMs} ms of being asked to`,
   }),
   leak: ({ resource, place }) => ({ text: `${resource} was lost without being closed`, detail: place }),
 };
