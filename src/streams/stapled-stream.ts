@@ -13,6 +13,7 @@ import { ClosedResourceError } from '../core/errors.ts';
 import type { HalfCloseableStream, ReceiveStream, SendStream } from '../core/stream.ts';
 import { refusal } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
+import { isHalfCloseable } from './half-close.ts';
 import { receiveInto } from './receive-into.ts';
 
 export class StapledStream<
@@ -59,7 +60,7 @@ export class StapledStream<
     if (this.#isEofSent) return;
     if (!this.#isOpen) throw new ClosedResourceError();
     const { sendStream } = this;
-    if (canSendEof(sendStream)) {
+    if (isHalfCloseable(sendStream)) {
       await sendStream.sendEof();
     } else {
       // Closing cannot be cancelled, but this must be, before it has an effect.
@@ -97,8 +98,4 @@ export class StapledStream<
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function canSendEof(stream: SendStream): stream is SendStream & Pick<HalfCloseableStream, 'sendEof'> {
-  return typeof (stream as Partial<HalfCloseableStream>).sendEof === 'function';
 }
