@@ -80,7 +80,7 @@ export async function openTcpStream(
   const network = options.network ?? currentNetwork() ?? nodeNetwork;
   const target = formatHostPort({ host, port });
   return await announced(target, async () => {
-    const addresses = await resolveHost(host, options.resolve ?? network.lookup, target);
+    const addresses = await resolveHost(host, options.resolve, network, target);
     const ordered = interleaveFamilies(addresses).map((address) => ({ ...address, port }));
     return await raceToConnect<InetAddress, SocketStream>(ordered, {
       start: (address) => startAttempt(network, address, { localAddress, noDelay, keepAliveMs }),
@@ -116,7 +116,7 @@ export async function openTcpListeners(port: number, options: OpenTcpListenersOp
   const network = givenNetwork ?? currentNetwork() ?? nodeNetwork;
   const listenOptions = { ...rest, backlog };
   if (host === null) return [await listenEverywhere(network, port, listenOptions)];
-  const addresses = await resolveHost(host, resolve ?? network.lookup, formatHostPort({ host, port }));
+  const addresses = await resolveHost(host, resolve, network, formatHostPort({ host, port }));
   return await listenOnAll(network, addresses, port, listenOptions);
 }
 
@@ -189,12 +189,17 @@ function isFamilyMissing(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL');
 }
 
-async function resolveHost(host: string, resolve: Resolver, target: string): Promise<InetAddress[]> {
+async function resolveHost(
+  host: string,
+  resolve: Resolver | undefined,
+  network: Pick<Network, 'lookup'>,
+  target: string,
+): Promise<InetAddress[]> {
   if (ipVersion(host) !== 0) return [inetAddress(host, 0)];
   const name = toAsciiName(host);
   let addresses: InetAddress[];
   try {
-    addresses = await resolve(name, {});
+    addresses = await (resolve === undefined ? network.lookup(name, {}) : resolve(name, {}));
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (syscall !== 'getaddrinfo') throw error;
