@@ -19,6 +19,7 @@
  * Source: Trio `CancelStatus`. Rejected: a chain of AbortControllers (0.6 µs a listener, and it cannot be un-aborted
  * when a shield goes up), AbortSignal.any (leaks, see nodejs/node#54614).
  */
+import { report } from '../observe/index.ts';
 import { newAbortController } from '../platform/abort-signal.ts';
 import { Cancelled, ScopeExitedError } from './cancelled.ts';
 import type { CancelSource } from './cancelled.ts';
@@ -45,6 +46,9 @@ export type WaitKind = 'virtual' | 'external' | 'busy' | 'parked';
 
 /** `scope`: a cancel scope. `task`: a child of a nursery. `clock`: what `withClock` runs. `background`: detached work of long-lived objects. */
 export type NodeRole = 'scope' | 'task' | 'clock' | 'background';
+
+/** Cleaning up takes a few waits that are refused; this many are a loop that catches `Cancelled` and goes on. */
+const DELIVERIES_TO_REPORT = 1000;
 
 export class ScopeNode {
   readonly role: NodeRole;
@@ -130,10 +134,15 @@ export class ScopeNode {
   /**
    * What a wait gets that begins in a cancelled or ended node: a rejected promise. The first delivery comes at once; later
    * ones through the event loop, so that code which catches `Cancelled` and tries again cannot starve everything else.
+   * The thousandth is reported.
    */
   refuse(): Promise<never> {
     const error = this.exited ? new ScopeExitedError() : (this.effective as Cancelled);
     const deliveries = this.noteDelivery();
+    if (deliveries === DELIVERIES_TO_REPORT && !this.exited) {
+      // Made here, below whoever waits again: the stack names them.
+      report({ kind: 'cancellation-swallowed', deliveries, place: new Error('the wait began here').stack });
+    }
     const refused: Promise<never> =
       deliveries === 1 && !turnIsDue()
         ? Promise.reject(error)
