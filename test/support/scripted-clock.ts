@@ -75,16 +75,20 @@ export async function settle(turns = 4): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Runs `body` on a clock that jumps to the next timer whenever nothing else happens. */
-export async function virtually<T>(body: (clock: ScriptedClock) => Promise<T>): Promise<T> {
+/**
+ * Runs `body` on a clock that jumps to the next timer whenever nothing else happens.
+ *
+ * @param turns turns of the event loop without a jump that count as nothing
+ */
+export async function virtually<T>(body: (clock: ScriptedClock) => Promise<T>, turns = 4): Promise<T> {
   const clock = new ScriptedClock();
   let ended = false;
   const result = withClock(clock, () => body(clock)).finally(() => {
     ended = true;
   });
   result.catch(() => undefined);
-  for (let idle = 0; !ended && idle < 1000; idle++) {
-    await settle();
+  for (let idle = 0; !ended && idle < 500; idle++) {
+    await settle(turns);
     if (clock.jump()) idle = 0;
   }
   if (!ended) throw new Error('the body waits for something that is not a timer and never comes');
