@@ -6,7 +6,7 @@ import type { ConnectTcpOptions } from '../core/network.ts';
 import { checkKeepAlive } from './socket-stream.ts';
 
 /** Most that fits the kernels' queue length, an unsigned 16-bit number in some of them. */
-export const MAX_BACKLOG = 0xffff;
+const MAX_BACKLOG = 0xffff;
 
 /** The port of a peer; 0 is for listening, where it means "any free port". */
 export function checkRemotePort(port: number): void {

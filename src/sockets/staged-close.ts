@@ -23,9 +23,9 @@ import type { ReadSink } from '../platform/accelerated-reads.ts';
 import { Waiter } from '../tasks/waiter.ts';
 
 /** Longest time for the stages before and after the FIN, each. nginx lingers 5 s between two reads, 30 s in all. */
-export const LINGER_MS = 2000;
+const LINGER_MS = 2000;
 /** Most that is thrown away for one connection. */
-export const LINGER_BYTES = 1_048_576;
+const LINGER_BYTES = 1_048_576;
 
 const NOTHING = new Uint8Array(0);
 
