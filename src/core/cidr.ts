@@ -77,5 +77,5 @@ function maskedBytes(bytes: Uint8Array, prefixLength: number): Bytes {
 }
 
 function refusal(text: string, why: string): AddressError {
-  return new AddressError(`${quoteText(text)} is not an address block: ${why}`);
+  return new AddressError(`${quoteText(text)} is not an address block: ${why}`, why);
 }

@@ -139,6 +139,12 @@ export class ConnectError extends BowlineError {
 /** A text is not the address (IP address, address block, `host:port`, endpoint) that it should be. One line, safe to print. */
 export class AddressError extends BowlineError {
   readonly code = 'ERR_BOWLINE_ADDRESS';
+  /** What is wrong, without the text itself: for a message that shows the text in another way, or not at all. */
+  readonly reason: string;
+  constructor(message: string, reason: string = message, options?: ErrorOptionsWithCause) {
+    super(message, options);
+    this.reason = reason;
+  }
 }
 
 /** The peer broke a rule of the protocol. */

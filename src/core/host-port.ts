@@ -55,7 +55,7 @@ export function parseHost(text: string): string {
   const address = tryParseIpAddress(text);
   if (address !== undefined) return formatIpAddress(address);
   const problem = hostNameProblem(text);
-  if (problem !== undefined) throw new AddressError(`${quoteText(text)} is not a host: ${problem}`);
+  if (problem !== undefined) throw new AddressError(`${quoteText(text)} is not a host: ${problem}`, problem);
   return text;
 }
 
@@ -132,5 +132,5 @@ function hostNameProblem(text: string): string | undefined {
 }
 
 function refusal(text: string, why: string): AddressError {
-  return new AddressError(`${quoteText(text)} is not host:port: ${why}`);
+  return new AddressError(`${quoteText(text)} is not host:port: ${why}`, why);
 }

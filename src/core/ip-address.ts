@@ -30,7 +30,8 @@ export interface IpAddress {
  */
 export function parseIpAddress(text: string): IpAddress {
   const address = tryParseIpAddress(text);
-  if (address === undefined) throw new AddressError(`${quoteText(text)} is not an IP address`);
+  if (address === undefined)
+    throw new AddressError(`${quoteText(text)} is not an IP address`, 'it is not an IP address');
   return address;
 }
 

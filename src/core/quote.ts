@@ -30,7 +30,7 @@ function shown(text: string, maxCharacters: number, special: string): string {
   for (const character of text) {
     if (count === maxCharacters) return `${result}…`;
     if (special.includes(character)) result += `\\${character}`;
-    else if (/^[ -~\p{L}\p{N}]$/u.test(character)) result += character;
+    else if (/^[ -~…\p{L}\p{N}]$/u.test(character)) result += character;
     else result += `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
     count += 1;
   }
