@@ -6,7 +6,7 @@
  */
 import { AddressError } from '../../core/errors.ts';
 import { joinCommand, splitCommand } from './command-words.ts';
-import { milliseconds, onlyTo, oneOf, text } from './option-kinds.ts';
+import { milliseconds, oneOf, text } from './option-kinds.ts';
 import { defineGrammar } from './scheme-grammar.ts';
 
 export interface Command {
@@ -24,7 +24,6 @@ export const execGrammar = defineGrammar({
     cwd: text('a directory'),
     graceMs: milliseconds(0),
     stderr: oneOf(['inherit', 'ignore']),
-    timeoutMs: onlyTo('connect', milliseconds(1)),
   },
   parseTarget: (line): Command => {
     const [program, ...args] = splitCommand(line);

@@ -12,7 +12,7 @@ export const tcpGrammar = defineGrammar({
   takesVia: true,
   options: {
     noDelay: flag(),
-    keepAliveMs: milliseconds(0),
+    keepAliveMs: milliseconds(1),
     localAddress: onlyTo('connect', ipAddress()),
     happyEyeballsDelayMs: onlyTo('connect', milliseconds(0)),
     timeoutMs: onlyTo('connect', milliseconds(1)),
