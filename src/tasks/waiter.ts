@@ -173,6 +173,9 @@ export class Waiter<T> implements RegisteredWait {
     this.#promise = promise;
     this.#resolve = made.resolve;
     this.#reject = made.reject;
+    // Else the last promise, with what it was settled with, would live until the next one is made.
+    made.resolve = ignore;
+    made.reject = ignore;
     this.node = node;
     if (node !== null) {
       node.addWait(this);
