@@ -27,16 +27,18 @@ export class ContractError extends Error {
   }
 }
 
-/** Makes fresh objects for one check. */
-export type Maker<O extends readonly AsyncResource[]> = () => Promise<O>;
+/** Makes fresh objects for one check; they are aborted at its end. */
+export type Maker<O extends readonly Abortable[]> = () => Promise<O>;
+
+type Abortable = Pick<AsyncResource, 'abort'>;
 
 /** One rule, and the code that breaks on objects that do not keep it. */
-export interface Check<O extends readonly AsyncResource[]> {
+export interface Check<O extends readonly Abortable[]> {
   readonly name: string;
   run(objects: O): Promise<void>;
 }
 
-export function check<O extends readonly AsyncResource[]>(name: string, run: (objects: O) => Promise<void>): Check<O> {
+export function check<O extends readonly Abortable[]>(name: string, run: (objects: O) => Promise<void>): Check<O> {
   return { name, run };
 }
 
@@ -50,7 +52,7 @@ const DEFAULT_CHECK_TIMEOUT_MS = 10_000;
 const GRACE_MS = 500;
 
 export interface Suite {
-  add<O extends readonly AsyncResource[]>(suite: string, checks: readonly Check<O>[], maker: Maker<O>): void;
+  add<O extends readonly Abortable[]>(suite: string, checks: readonly Check<O>[], maker: Maker<O>): void;
 }
 
 /**
@@ -83,7 +85,7 @@ export async function runChecks(options: CheckOptions, fill: (suite: Suite) => v
   }
 }
 
-async function runOne<O extends readonly AsyncResource[]>(
+async function runOne<O extends readonly Abortable[]>(
   name: string,
   check: Check<O>,
   maker: Maker<O>,

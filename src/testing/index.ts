@@ -1,4 +1,6 @@
 /** bowline/testing: virtual time, scripted order, streams in memory, and the checks that every stream must pass. */
+export { checkListener } from './check-listener.ts';
+export type { MadeListener } from './check-listener.ts';
 export { checkHalfCloseableStream, checkOneWayStream, checkTwoWayStream } from './check-streams.ts';
 export { ContractError } from './contract-check.ts';
 export type { CheckOptions, Maker } from './contract-check.ts';
@@ -19,5 +21,6 @@ export type {
 } from './memory-stream.ts';
 export { MockClock } from './mock-clock.ts';
 export type { MockClockOptions } from './mock-clock.ts';
+export { openStreamToSocketListener } from './open-stream-to-listener.ts';
 export { Sequencer } from './sequencer.ts';
 export { waitAllTasksBlocked } from './wait-all-tasks-blocked.ts';

@@ -330,7 +330,7 @@ export function concat(chunks: readonly Uint8Array[]): Bytes {
 }
 
 /** Receives until there are `count` bytes, with calls that may give fewer but not more. */
-async function receiveExactly(
+export async function receiveExactly(
   receive: ReceiveStream,
   count: number,
   receiveSome: (missing: number) => Promise<Bytes | null> = (missing) => receive.receiveSome(missing),

@@ -45,7 +45,7 @@ type Delay = { reactions: number; turns: number };
 
 async function pass({ reactions, turns }: Delay): Promise<void> {
   for (let i = 0; i < turns; i++) await checkpoint();
-  for (let i = 0; i < reactions; i++) await null;
+  for (let i = 0; i < reactions; i++) await Promise.resolve();
 }
 
 const send = fc.record({
