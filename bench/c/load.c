@@ -105,6 +105,7 @@ static void start_window(void) {
 }
 
 static uint32_t percentile(uint64_t total, double fraction) {
+    if (!total) return 0;
     uint64_t wanted = (uint64_t)((double)total * fraction), seen = 0;
     for (uint32_t us = 0; us <= HISTOGRAM_US; us++) {
         seen += histogram[us];

@@ -16,7 +16,7 @@
  * @returns {Workload[]}
  */
 export function workloads({ quick }) {
-  const bytes = quick ? 128 * 2 ** 20 : 2 ** 30;
+  const bytes = quick ? 256 * 2 ** 20 : 2 ** 30;
   const http = {
     kind: /** @type {const} */ ('http'),
     unit: /** @type {const} */ ('operation'),

@@ -12,7 +12,7 @@ import { piece, response } from './payload.mjs';
 const [kind, bytes, owner, receiving = 'some'] = process.argv.slice(2);
 const listening = { host: '127.0.0.1', backlog: 4096 };
 
-/** @type {Record<string, (stream: import('bowline/sockets').SocketStream) => Promise<void>>} */
+/** @type {Record<string, (stream: import('bowline/core').SocketStream) => Promise<void>>} */
 const handlers = {
   async http(stream) {
     while ((await stream.receiveSome()) !== null) await stream.sendAll(response);
@@ -33,9 +33,10 @@ const handlers = {
 };
 const handler = handlers[receiving === 'into' ? 'sinkInto' : kind];
 
-/** @param {readonly import('bowline/sockets').SocketListener[]} listeners */
+/** @param {readonly import('bowline/core').SocketListener[]} listeners */
 function announce(listeners) {
-  console.log(JSON.stringify({ port: listeners[0].address.port }));
+  const { address } = listeners[0];
+  if ('port' in address) console.log(JSON.stringify({ port: address.port }));
 }
 
 if (owner === 'serveTcp') {
@@ -46,7 +47,7 @@ if (owner === 'serveTcp') {
   for (;;) void own(await listeners[0].accept());
 }
 
-/** What serveTcp does for a connection, without its nursery. @param {import('bowline/sockets').SocketStream} stream */
+/** What serveTcp does for a connection, without its nursery. @param {import('bowline/core').SocketStream} stream */
 async function own(stream) {
   try {
     await handler(stream);
