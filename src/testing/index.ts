@@ -1,4 +1,5 @@
 /** bowline/testing: virtual time, scripted order, streams in memory, and the checks that every stream must pass. */
+export { checkChannel } from './check-channel.ts';
 export { checkListener } from './check-listener.ts';
 export type { MadeListener } from './check-listener.ts';
 export { checkHalfCloseableStream, checkOneWayStream, checkTwoWayStream } from './check-streams.ts';
