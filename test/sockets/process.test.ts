@@ -114,7 +114,7 @@ test('PROC-4 a send that the child does not read blocks, is cancelled, and goes 
 });
 
 test('PROC-5 a child that closes its input early breaks the sender and nothing else', async () => {
-  const process = await openProcess('sh', ['-c', 'exec 0<&-; echo closed; sleep 100']);
+  const process = await openProcess('sh', ['-c', 'exec 0<&-; echo closed; exec sleep 100']);
   assert.equal(text((await process.stdout?.receiveSome()) as Uint8Array), 'closed\n');
   const stdin = process.stdin as NonNullable<typeof process.stdin>;
   const large = new Uint8Array(128 * 1024);
