@@ -53,6 +53,8 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   readonly #buffer = new ReadBuffer();
   #state: 'open' | 'closed' | 'detached' = 'open';
   #isReceiving = false;
+  /** The last delimiter that was given as text. */
+  #delimiter = { text: '', bytes: new Uint8Array(0) as Uint8Array };
 
   /** Owns `stream` from now on. */
   constructor(stream: S) {
@@ -78,19 +80,15 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
    * @param count an integer, 0 or more
    * @throws IncompleteRead the end of file came first; `partial` has what there was, and it stays in the buffer
    */
-  async receiveExactly(count: number): Promise<Bytes> {
+  receiveExactly(count: number): Promise<Bytes> {
     const wrong = wrongCount('count', count, 0);
-    if (wrong !== undefined) throw wrong;
-    return await this.#receiving(async () => {
-      while (this.#buffer.size < count) {
-        if (!(await this.#readMore(count))) {
-          throw new IncompleteRead(
-            `the end of file came after ${this.#buffer.size} of ${count} bytes`,
-            this.#buffer.peek(),
-          );
-        }
-      }
-      return await completed(this.#buffer.take(count));
+    if (wrong !== undefined) return Promise.reject(wrong);
+    return this.#receive({
+      wantedBytes: count,
+      take: (buffer) => (buffer.size < count ? undefined : buffer.take(count)),
+      atEndOfFile: (buffer) => {
+        throw new IncompleteRead(`the end of file came after ${buffer.size} of ${count} bytes`, buffer.peek());
+      },
     });
   }
 
@@ -102,15 +100,22 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
    * @throws DelimiterNotFound it does not begin within the first `maxBytes + 1` bytes; all bytes stay in the buffer
    * @throws IncompleteRead the end of file came first; `partial` has what there was, and it stays in the buffer
    */
-  async receiveUntil(delimiter: Uint8Array | string, options: ReceiveUntilOptions = {}): Promise<Bytes> {
-    const pattern = toPattern(delimiter);
-    const maxBytes = limitOf(options);
-    return await this.#receiving(async () => {
-      const length = await this.#find(pattern, maxBytes);
-      if (length === null) throw this.#incomplete('the delimiter');
-      const found = this.#buffer.take(length);
-      this.#buffer.drop(pattern.length);
-      return await completed(found);
+  receiveUntil(delimiter: Uint8Array | string, options: ReceiveUntilOptions = {}): Promise<Bytes> {
+    const pattern = typeof delimiter === 'string' ? this.#encode(delimiter) : delimiter;
+    const { maxBytes = DEFAULT_LIMIT_BYTES } = options;
+    const wrong = wrongPattern(pattern) ?? wrongCount('maxBytes', maxBytes, 0);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    return this.#receive({
+      take: (buffer) => {
+        const at = find(buffer, pattern, maxBytes);
+        if (at < 0) return undefined;
+        const found = buffer.take(at);
+        buffer.drop(pattern.length);
+        return found;
+      },
+      atEndOfFile: (buffer) => {
+        throw new IncompleteRead('the end of file came before the delimiter', buffer.peek());
+      },
     });
   }
 
@@ -122,41 +127,46 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
    * @throws IncompleteRead the end of file came in the middle of a line; `partial` has its beginning, and it stays in the buffer
    * @throws FramingError the line is not UTF-8; its bytes stay in the buffer
    */
-  async receiveLine(options: ReceiveUntilOptions = {}): Promise<string | null> {
-    const maxBytes = limitOf(options);
-    return await this.#receiving(async () => {
-      const length = await this.#find(LINE_FEED, maxBytes);
-      if (length === null) {
-        if (this.#buffer.size === 0) return null;
-        throw this.#incomplete('the end of the line');
-      }
-      const line = decodeLine(this.#buffer.view(length));
-      this.#buffer.drop(length + 1);
-      return await completed(line);
+  receiveLine(options: ReceiveUntilOptions = {}): Promise<string | null> {
+    const { maxBytes = DEFAULT_LIMIT_BYTES } = options;
+    const wrong = wrongCount('maxBytes', maxBytes, 0);
+    if (wrong !== undefined) return Promise.reject(wrong);
+    return this.#receive<string | null>({
+      take: (buffer) => {
+        const at = find(buffer, LINE_FEED, maxBytes);
+        if (at < 0) return undefined;
+        const line = decodeLine(buffer.view(at));
+        buffer.drop(at + 1);
+        return line;
+      },
+      atEndOfFile: (buffer) => {
+        if (buffer.size === 0) return null;
+        throw new IncompleteRead('the end of file came in the middle of a line', buffer.peek());
+      },
     });
   }
 
   /** Receives some bytes: buffered ones if there are any, else what the stream below gives. */
-  async receiveSome(maxBytes?: number): Promise<Bytes | null> {
+  receiveSome(maxBytes?: number): Promise<Bytes | null> {
     const wrong = wrongMaxBytes(maxBytes);
-    if (wrong !== undefined) throw wrong;
-    return await this.#receiving(async () => {
-      const { size } = this.#buffer;
-      if (size === 0) return await this.stream.receiveSome(maxBytes);
-      return await completed(this.#buffer.take(Math.min(maxBytes ?? size, size)));
-    });
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const refused = this.#refuse();
+    if (refused !== undefined) return refused;
+    const { size } = this.#buffer;
+    if (size === 0) return this.#occupy(() => this.stream.receiveSome(maxBytes));
+    return completed(this.#buffer.take(Math.min(maxBytes ?? size, size)));
   }
 
-  async receiveInto(buffer: Uint8Array): Promise<number | null> {
+  receiveInto(buffer: Uint8Array): Promise<number | null> {
     const wrong = wrongBuffer(buffer);
-    if (wrong !== undefined) throw wrong;
-    return await this.#receiving(async () => {
-      if (this.#buffer.size === 0) return await receiveInto(this.stream, buffer);
-      const length = Math.min(buffer.length, this.#buffer.size);
-      buffer.set(this.#buffer.view(length));
-      this.#buffer.drop(length);
-      return await completed(length);
-    });
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const refused = this.#refuse();
+    if (refused !== undefined) return refused;
+    if (this.#buffer.size === 0) return this.#occupy(() => receiveInto(this.stream, buffer));
+    const length = Math.min(buffer.length, this.#buffer.size);
+    buffer.set(this.#buffer.view(length));
+    this.#buffer.drop(length);
+    return completed(length);
   }
 
   /**
@@ -226,15 +236,41 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   }
 
   #checkAttached(): void {
-    if (this.#state === 'detached') throw new ClosedResourceError('the stream below was detached from this one');
+    if (this.#state === 'detached') throw detached();
   }
 
-  /** Runs a receiving operation: one at a time, on an open stream, in a scope that is not cancelled. */
-  async #receiving<T>(body: () => Promise<T>): Promise<T> {
-    this.#checkAttached();
-    if (this.#state === 'closed') throw new ClosedResourceError();
-    if (this.#isReceiving) throw new BusyResourceError();
-    await refusal();
+  /** Why a receiving operation must not begin, if it must not: one at a time, on an open stream, in a scope that is not cancelled. */
+  #refuse(): Promise<never> | undefined {
+    if (this.#state === 'detached') return Promise.reject(detached());
+    if (this.#state === 'closed') return Promise.reject(new ClosedResourceError());
+    if (this.#isReceiving) return Promise.reject(new BusyResourceError());
+    return refusal();
+  }
+
+  #receive<T>(wanted: Wanted<T>): Promise<T> {
+    const refused = this.#refuse();
+    if (refused !== undefined) return refused;
+    let taken: T | undefined;
+    try {
+      taken = wanted.take(this.#buffer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return taken === undefined ? this.#occupy(() => this.#receiveMore(wanted)) : completed(taken);
+  }
+
+  async #receiveMore<T>({ wantedBytes = 0, take, atEndOfFile }: Wanted<T>): Promise<T> {
+    for (;;) {
+      const received = await receiveInto(this.stream, this.#buffer.room(wantedBytes));
+      if (received === null) return atEndOfFile(this.#buffer);
+      this.#buffer.filled(received);
+      const taken = take(this.#buffer);
+      if (taken !== undefined) return taken;
+    }
+  }
+
+  /** Runs the part of an operation that waits, with the receiving direction taken. */
+  async #occupy<T>(body: () => Promise<T>): Promise<T> {
     this.#isReceiving = true;
     try {
       return await body();
@@ -244,48 +280,47 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     }
   }
 
-  /** One receive from the stream below into the buffer; false at end of file. */
-  async #readMore(wantedBytes: number): Promise<boolean> {
-    const received = await receiveInto(this.stream, this.#buffer.room(wantedBytes));
-    if (received === null) return false;
-    this.#buffer.filled(received);
-    return true;
-  }
-
-  /** How many bytes come before the delimiter; `null` if the end of file comes first. */
-  async #find(pattern: Uint8Array, maxBytes: number): Promise<number | null> {
-    for (;;) {
-      const at = this.#buffer.indexOf(pattern);
-      // Not found yet: would it, at the earliest, begin beyond the limit?
-      const earliest = at >= 0 ? at : this.#buffer.partialIndexOf(pattern);
-      if (earliest > maxBytes) throw new DelimiterNotFound(maxBytes);
-      if (at >= 0) return at;
-      if (!(await this.#readMore(0))) return null;
-    }
-  }
-
-  #incomplete(what: string): IncompleteRead {
-    return new IncompleteRead(`the end of file came before ${what}`, this.#buffer.peek());
+  #encode(delimiter: string): Uint8Array {
+    if (delimiter !== this.#delimiter.text)
+      this.#delimiter = { text: delimiter, bytes: new TextEncoder().encode(delimiter) };
+    return this.#delimiter.bytes;
   }
 }
 
-function toPattern(delimiter: Uint8Array | string): Uint8Array {
-  const pattern = typeof delimiter === 'string' ? new TextEncoder().encode(delimiter) : delimiter;
-  if (!(pattern instanceof Uint8Array)) throw new TypeError('a delimiter is bytes or text');
-  if (pattern.length === 0) throw new RangeError('a delimiter cannot be empty');
-  return pattern;
+/** What an operation waits for. */
+interface Wanted<T> {
+  /** How many bytes are needed in all, where that is known. */
+  readonly wantedBytes?: number;
+  /** Takes it out of the buffer if it is there; changes nothing if it is not, or if it throws. */
+  readonly take: (buffer: ReadBuffer) => T | undefined;
+  readonly atEndOfFile: (buffer: ReadBuffer) => T;
 }
 
-function limitOf({ maxBytes = DEFAULT_LIMIT_BYTES }: ReceiveUntilOptions): number {
-  const wrong = wrongCount('maxBytes', maxBytes, 0);
-  if (wrong !== undefined) throw wrong;
-  return maxBytes;
+/** Where the delimiter is; -1 if it is not there yet, and may still come within the limit. */
+function find(buffer: ReadBuffer, pattern: Uint8Array, maxBytes: number): number {
+  const at = buffer.indexOf(pattern);
+  // Not found yet: would it, at the earliest, begin beyond the limit?
+  if (at < 0 && buffer.size <= maxBytes) return -1;
+  const earliest = at < 0 ? buffer.partialIndexOf(pattern) : at;
+  if (earliest > maxBytes) throw new DelimiterNotFound(maxBytes);
+  return at;
 }
+
+function wrongPattern(pattern: Uint8Array): TypeError | RangeError | undefined {
+  if (!(pattern instanceof Uint8Array)) return new TypeError('a delimiter is bytes or text');
+  return pattern.length === 0 ? new RangeError('a delimiter cannot be empty') : undefined;
+}
+
+function detached(): ClosedResourceError {
+  return new ClosedResourceError('the stream below was detached from this one');
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decodeLine(line: Uint8Array): string {
   const content = line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    return utf8.decode(content);
   } catch (cause) {
     throw new FramingError('the line is not UTF-8', { cause });
   }
