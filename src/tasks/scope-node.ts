@@ -34,8 +34,8 @@ export interface RegisteredWait {
   readonly origin: Error | undefined;
   /** Delivers a cancellation; the wait may refuse and stay. */
   cancel(why: Cancelled): void;
-  /** Ends the wait, whether it likes it or not: its scope has ended. */
-  expire(error: ScopeExitedError): void;
+  /** Ends the wait with `error`, whether it likes it or not: its scope has ended. Its registration is undone with `why`. */
+  expire(error: ScopeExitedError, why: Cancelled): void;
 }
 
 /**
@@ -179,8 +179,12 @@ export class ScopeNode {
       for (let child = node.firstChild; child !== null; child = child.nextSibling) pending.push(child);
     }
     this.#detach();
+    if (escaped.length === 0) return;
+    // One for all: there may be very many, and without a trace of where each began they say the same.
+    const error = new ScopeExitedError();
+    const why = new Cancelled('explicit', error);
     for (const wait of escaped) {
-      wait.expire(new ScopeExitedError(undefined, wait.origin === undefined ? undefined : { cause: wait.origin }));
+      wait.expire(wait.origin === undefined ? error : new ScopeExitedError(undefined, { cause: wait.origin }), why);
     }
   }
 

@@ -18,8 +18,7 @@
  * Source: Trio `wait_task_rescheduled` with its abort function; "a value that was given is kept" is Trio's rule too.
  */
 import { debugEnabled } from '../platform/debug.ts';
-import { Cancelled } from './cancelled.ts';
-import type { ScopeExitedError } from './cancelled.ts';
+import type { Cancelled, ScopeExitedError } from './cancelled.ts';
 import { currentNode } from './environment.ts';
 import type { RegisteredWait, ScopeNode, WaitKind } from './scope-node.ts';
 import { startNewTurn, turnIsDue } from './turns.ts';
@@ -136,11 +135,11 @@ export class Waiter<T> implements RegisteredWait {
   }
 
   /** For the scope: ends a wait that outlived it. What the wait had registered is undone as by a cancellation. */
-  expire(error: ScopeExitedError): void {
+  expire(error: ScopeExitedError, why: Cancelled): void {
     if (this.#state === 'pending') {
       this.#state = 'stubborn';
       try {
-        this.onCancel?.(new Cancelled('explicit', 'the scope ended'));
+        this.onCancel?.(why);
       } catch {
         // The escape is what has to be told; it is the cause of whatever went wrong here.
       }
