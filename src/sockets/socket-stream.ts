@@ -234,8 +234,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
 
   /** Queues a chunk that somebody waits for. */
   #wakeWith(chunk: Bytes): boolean {
-    if (this.#queuedBytes === 0) wakeSoon(this);
-    return this.#enqueue(chunk);
+    const isFirst = this.#queuedBytes === 0;
+    this.#enqueue(chunk);
+    if (isFirst) wakeSoon(this);
+    return this.#isReading;
   }
 
   /** For the wake list. By now the receiver may be gone, and another may have taken the bytes. */
