@@ -18,7 +18,7 @@ import { workloads } from './harness/workloads.mjs';
 const usage = `usage: npm run bench -- [options]
   --quick         a rough answer in under two minutes (default: 15 at most)
   --only NAME     one workload; repeatable
-  --rounds N      rounds per workload (default 11, quick 3)
+  --rounds N      rounds per workload (default 11, idle 3; quick 3, idle 1)
   --json FILE     also write everything as JSON
   --list          name the workloads and the contestants, and stop
 `;
@@ -64,7 +64,7 @@ async function main() {
     const entrants = contestants(machine, workload);
     const result =
       workload.unit === 'connection'
-        ? await measureMemory(machine, workload, entrants, { rounds: options.quick ? 1 : 3, until }, progress)
+        ? await measureMemory(machine, workload, entrants, { rounds: options.idleRounds, until }, progress)
         : await measure(machine, workload, entrants, { ...options, until }, progress);
     note('');
     results.push(result);
@@ -104,6 +104,7 @@ function readOptions() {
     const rounds = Number(values.rounds ?? (values.quick ? 3 : 11));
     if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000)
       throw new Error('--rounds takes a whole number from 1 to 1000');
+    const idleRounds = values.rounds !== undefined ? rounds : values.quick ? 1 : 3;
     const pace = values.quick ? { windowMs: 200, warmUpMs: 250 } : { windowMs: 300, warmUpMs: 500 };
     return {
       ...values,
@@ -111,6 +112,7 @@ function readOptions() {
       quick: values.quick ?? false,
       list: values.list ?? false,
       rounds,
+      idleRounds,
       ...pace,
     };
   } catch (error) {

@@ -44,16 +44,10 @@ if (owner === 'serveTcp') {
 } else {
   const listeners = await openTcpListeners(0, listening);
   announce(listeners);
-  for (;;) void own(await listeners[0].accept());
-}
-
-/** What serveTcp does for a connection, without its nursery. @param {import('bowline/core').SocketStream} stream */
-async function own(stream) {
-  try {
-    await handler(stream);
-  } catch {
-    // The generator closes its connections without ceremony.
-  } finally {
-    await stream.close();
+  for (;;) {
+    const stream = await listeners[0].accept();
+    // The least that owning a connection takes: it is closed whatever becomes of its handler.
+    const close = () => stream.close();
+    handler(stream).then(close, close);
   }
 }
