@@ -454,7 +454,7 @@ test('PROC-13 bytes given out are the receiver’s own', async () => {
 });
 
 test('PROC-14 a signal for a process group of its own', async () => {
-  const child = await openReady('echo ready; cat', { detached: true });
+  const child = await openReady('echo ready; exec cat', { detached: true });
   process.kill(-child.pid, 'SIGINT');
   assert.deepEqual(await child.wait(), { exitCode: null, signal: 'SIGINT' });
   await child.close();
