@@ -261,9 +261,11 @@ let neverAborted: AbortSignal | undefined;
 
 /** When the current code will be cut off at the latest: -Infinity if it is cancelled, Infinity if no deadline applies. */
 export function currentEffectiveDeadline(): number {
+  const current = currentNode();
+  if (current !== null && current.effective !== null) return -Infinity;
   let earliest = Infinity;
-  for (let node = currentNode(); node !== null; node = node.shield ? null : node.parent) {
-    if (node.effective !== null) return -Infinity;
+  // Deadlines outside of `withClock` are readings of another clock, which say nothing here.
+  for (let node = current; node !== null && node.role !== 'clock'; node = node.shield ? null : node.parent) {
     earliest = Math.min(earliest, node.deadline);
   }
   return earliest;

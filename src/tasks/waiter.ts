@@ -87,7 +87,9 @@ export class Waiter<T> implements RegisteredWait {
     if (this.#state === 'idle') return;
     const resolve = this.#resolve as (value: T) => void;
     this.#end();
-    resolve(value);
+    // Tasks that do nothing but wake each other must not keep the event loop from turning.
+    if (turnIsDue()) setImmediate(resolve, value);
+    else resolve(value);
   }
 
   /** Ends the wait with an error. Does nothing when no wait is pending. */

@@ -379,6 +379,21 @@ test('CORE-14 currentEffectiveDeadline: the earliest visible, up to the first sh
     assert.equal(currentEffectiveDeadline(), Infinity);
   }));
 
+test('currentEffectiveDeadline: deadlines of another clock around say nothing, its cancellation does', () =>
+  virtually(async () => {
+    const outer = new CancelScope({ deadline: 5 });
+    await outer.run(() =>
+      withClock(new ScriptedClock(1000), async () => {
+        assert.equal(currentEffectiveDeadline(), Infinity);
+        await new CancelScope({ deadline: 1007 }).run(async () => {
+          assert.equal(currentEffectiveDeadline(), 1007);
+          outer.cancel();
+          assert.equal(currentEffectiveDeadline(), -Infinity);
+        });
+      }),
+    );
+  }));
+
 test('CORE-15 cancelled leaves are taken out of a group, the real error comes out bare', async () => {
   const outer = new CancelScope();
   const inner = new CancelScope();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import type { Cancelled} from 'bowline/tasks';
+import type { Cancelled } from 'bowline/tasks';
 import { ScopeExitedError, Waiter } from 'bowline/tasks';
 
 import { ScopeNode } from '#src/tasks/scope-node.js';

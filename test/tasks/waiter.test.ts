@@ -9,7 +9,9 @@ import {
   Cancelled,
   checkpoint,
   completed,
+  Event,
   foreign,
+  Lock,
   openMemoryChannel,
   openNursery,
   pass,
@@ -393,6 +395,56 @@ test('operations that finish at once yield to the event loop every 512 completio
   assert.ok(rounds <= 256, `after ${rounds} sends and receives`);
 });
 
+test('tasks that do nothing but wake each other yield to the event loop too', async () => {
+  const loops: Record<string, (isDone: () => boolean) => Promise<void>> = {
+    'suspend settled at once': async (isDone) => {
+      while (!isDone()) {
+        await suspend<void>((waiter) => {
+          waiter.resolve();
+        });
+      }
+    },
+    'two tasks and their events': async (isDone) => {
+      let ping = new Event();
+      let pong = new Event();
+      await openNursery(async (nursery) => {
+        nursery.startSoon(async () => {
+          while (!isDone()) {
+            await ping.wait();
+            ping = new Event();
+            pong.set();
+          }
+        });
+        while (!isDone()) {
+          ping.set();
+          await pong.wait();
+          pong = new Event();
+        }
+        ping.set();
+      });
+    },
+    'a contended lock': async (isDone) => {
+      const lock = new Lock();
+      await openNursery(async (nursery) => {
+        for (let i = 0; i < 3; i++) {
+          nursery.startSoon(async () => {
+            while (!isDone()) await lock.run(async () => undefined);
+          });
+        }
+      });
+    },
+  };
+  for (const [name, loop] of Object.entries(loops)) {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    let rounds = 0;
+    await loop(() => turned || ++rounds > 10_000);
+    assert.ok(turned, `${name}: no turn of the event loop in ${rounds} rounds`);
+  }
+});
+
 test('pass: nothing to do, until a turn is due; refused in a cancelled scope', async () => {
   await checkpoint();
   let turned = false;
@@ -405,7 +457,7 @@ test('pass: nothing to do, until a turn is due; refused in a cancelled scope', a
     free++;
     toll = pass();
   }
-  assert.equal(free, 511);
+  assert.ok(free > 500 && free < 512, `${free} in a row`);
   await toll;
   assert.equal(turned, true);
   const scope = new CancelScope();
