@@ -55,9 +55,11 @@ export class IdleWatch {
   readonly #clock: WatchedClock | undefined;
   #lastCount = -1;
   #quietTurns = 0;
-  /** Real time since when all tasks are blocked, as far as is known. */
-  #blockedSince = 0;
-  #lastProgress = 0;
+  #lastLook = 0;
+  /** How long all tasks have been blocked, as far as is known. */
+  #quietMs = 0;
+  /** How long nothing has moved. */
+  #stuckMs = 0;
   #pollMs = 1;
   #cancelTurn: (() => void) | undefined;
   #bites = 0;
@@ -126,34 +128,40 @@ export class IdleWatch {
 
   #look(): void {
     const now = performance.now();
+    // A process that was held up has not had the chance to see its I/O: what counts is time in which the event loop turned.
+    const elapsedMs = Math.min(now - this.#lastLook, 2 * LONGEST_POLL_MS);
+    this.#lastLook = now;
     if (activity.count !== this.#lastCount || this.#clock?.hasDueTimer === true) {
       this.#lastCount = activity.count;
       this.#quietTurns = 0;
-      this.#blockedSince = now;
-      this.#lastProgress = now;
+      this.#quietMs = 0;
+      this.#stuckMs = 0;
       this.#pollMs = 1;
       this.#schedule(0);
       return;
     }
+    this.#quietMs += elapsedMs;
+    this.#stuckMs += elapsedMs;
     if (++this.#quietTurns < QUIET_TURNS) {
       this.#schedule(0);
       return;
     }
     const { obstacle, waitsForIo } = this.#inspect();
     if (obstacle !== undefined) {
-      this.#blockedSince = now;
-      this.#lookLater(now, obstacle);
-      return;
+      this.#quietTurns = 0;
+      this.#quietMs = 0;
+      this.#lookLater(obstacle);
+    } else if (this.#waits.size > 0) {
+      this.#wakeWhenQuiet();
+    } else {
+      this.#jumpWhenQuiet(waitsForIo);
     }
-    const quietMs = now - this.#blockedSince;
-    if (this.#waits.size > 0) this.#wakeWhenQuiet(quietMs);
-    else this.#jumpWhenQuiet(now, quietMs, waitsForIo);
   }
 
-  #wakeWhenQuiet(quietMs: number): void {
+  #wakeWhenQuiet(): void {
     const cushionMs = Math.min(...[...this.#waits].map((wait) => wait.cushionMs));
-    if (quietMs < cushionMs) {
-      this.#schedule(Math.min(cushionMs - quietMs, LONGEST_POLL_MS));
+    if (this.#quietMs < cushionMs) {
+      this.#schedule(Math.min(cushionMs - this.#quietMs, LONGEST_POLL_MS));
       return;
     }
     for (const wait of [...this.#waits]) {
@@ -164,18 +172,18 @@ export class IdleWatch {
     if (this.#isUsed) this.#schedule(0);
   }
 
-  #jumpWhenQuiet(now: number, quietMs: number, waitsForIo: boolean): void {
+  #jumpWhenQuiet(waitsForIo: boolean): void {
     const clock = this.#clock as WatchedClock;
     const neededMs = clock.quietBeforeJumpMs(waitsForIo);
-    if (quietMs >= neededMs) {
+    if (this.#quietMs >= neededMs) {
       activity.count++;
       clock.jumpToNextTimer();
       this.#schedule(0);
     } else if (neededMs === Infinity && !clock.isRunning) {
       const what = waitsForIo ? 'every task is blocked, at least one of them in real I/O' : 'every task is blocked';
-      this.#lookLater(now, `${what}, and no timer is set that the clock may jump to`);
+      this.#lookLater(`${what}, and no timer is set that the clock may jump to`);
     } else {
-      this.#schedule(Math.min(neededMs - quietMs, LONGEST_POLL_MS));
+      this.#schedule(Math.min(neededMs - this.#quietMs, LONGEST_POLL_MS));
     }
   }
 
@@ -199,12 +207,11 @@ export class IdleWatch {
   }
 
   /** Something stands in the way, or nothing can happen: look again soon, and bark when that has lasted too long. */
-  #lookLater(now: number, why: string): void {
-    const stuckMs = now - this.#lastProgress;
+  #lookLater(why: string): void {
     const watchdogMs = this.#clock?.watchdogMs ?? DEFAULT_WATCHDOG_MS;
-    if (stuckMs >= (this.#bites === 0 ? watchdogMs : UNWIND_MS)) {
-      this.#bite(`nothing moved for ${Math.round(stuckMs)} ms of real time: ${why}`);
-      this.#lastProgress = now;
+    if (this.#stuckMs >= (this.#bites === 0 ? watchdogMs : UNWIND_MS)) {
+      this.#bite(`nothing moved for ${Math.round(this.#stuckMs)} ms of real time: ${why}`);
+      this.#stuckMs = 0;
     }
     if (!this.#isUsed) return;
     this.#schedule(this.#pollMs);

@@ -333,3 +333,20 @@ test('a test that hangs says why: waitAllTasksBlocked names the task that is not
     }),
   );
 });
+
+test('a process that was held up was not quiet: I/O that arrived meanwhile goes before the jump', async (t) => {
+  await withClock(new MockClock({ externalThresholdMs: 100 }), () =>
+    openNursery(async (nursery) => {
+      nursery.startSoon(sleep, 1000);
+      await suspend<void>((waiter) => {
+        setTimeout(() => {
+          // As if the system had stopped this process for a second, and the I/O of that second were still to come.
+          const now = performance.now.bind(performance);
+          t.mock.method(performance, 'now', () => now() + 1000);
+          setTimeout(() => waiter.resolve(), 20);
+        }, 5);
+      });
+      assert.equal(currentTime(), 0);
+    }),
+  );
+});
