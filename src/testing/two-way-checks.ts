@@ -60,7 +60,9 @@ function numbers(seed: number): (limit: number) => number {
 
 function randomBytes(seed: number): Uint8Array {
   const next = numbers(seed);
-  return Uint8Array.from({ length: DUPLEX_BYTES }, () => next(256));
+  const words = new Uint32Array(DUPLEX_BYTES / 4);
+  for (let i = 0; i < words.length; i++) words[i] = next(2 ** 32);
+  return new Uint8Array(words.buffer);
 }
 
 async function sendInPieces(stream: Stream, data: Uint8Array, seed: number): Promise<void> {
@@ -87,6 +89,8 @@ async function receiveInPieces(stream: Stream, length: number, seed: number): Pr
 }
 
 function expectEqual(received: Uint8Array, sent: Uint8Array): void {
-  const at = received.findIndex((byte, index) => byte !== sent[index]);
-  expect(at === -1, `the bytes differ from what was sent, first at ${at}`);
+  // A loop, because findIndex takes ten times as long, and this is a million bytes.
+  let at = 0;
+  while (at < sent.length && received[at] === sent[at]) at++;
+  expect(at === sent.length, `the bytes differ from what was sent, first at ${at}`);
 }

@@ -172,7 +172,7 @@ for (const [name, caughtBy, defect] of defects) {
   test(`a stream with a defect is found out, hang or not: ${name}`, async () => {
     await withClock(new MockClock(), () =>
       assert.rejects(
-        checkHalfCloseableStream(flawed(defect), flawedClogged(defect), { checkTimeoutMs: 200 }),
+        checkHalfCloseableStream(flawed(defect), flawedClogged(defect), { checkTimeoutMs: 100 }),
         (error: Error) => {
           const failures = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
           for (const failure of failures) assert.ok(failure instanceof ContractError, String(failure));
