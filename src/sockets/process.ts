@@ -281,7 +281,7 @@ export class Process implements AsyncResource {
 }
 
 function receiveFrom(socket: Socket): NodeReceiveStream {
-  return new NodeReceiveStream(socket, { copy: false, release: () => socket.destroy() });
+  return new NodeReceiveStream(socket, { ownsChunks: true, release: () => socket.destroy() });
 }
 
 function checkCommand(command: unknown, args: unknown): void {

@@ -47,7 +47,7 @@ export function stdioStream(): HalfCloseableStream {
 
 class StdioStream implements HalfCloseableStream {
   readonly #receive = new NodeReceiveStream(process.stdin, {
-    copy: false,
+    ownsChunks: true,
     release: () => {
       process.stdin.pause();
     },
