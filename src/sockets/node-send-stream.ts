@@ -14,6 +14,8 @@ import { piecesOf } from '../streams/stream-arguments.ts';
 import { brokenMessage, ignoreErrors } from './node-receive-stream.ts';
 
 export interface NodeSendStreamOptions {
+  /** Whether the Writable may go on using a chunk after its callback, so that it must get a copy. Default `false`. */
+  readonly keepsChunks?: boolean | undefined;
   /** Tells the reader that nothing more will come, in place of ending the Writable. Called when everything is out. */
   readonly end?: (() => void) | undefined;
   /** Lets go of the Writable, once, when this half is closed. */
@@ -64,7 +66,8 @@ export class NodeSendStream implements SendStream, OutboundSink {
 
   write(data: Uint8Array | readonly Uint8Array[]): boolean {
     const writable = this.#writable;
-    const pieces = piecesOf(data).filter((piece) => piece.length > 0);
+    let pieces = piecesOf(data).filter((piece) => piece.length > 0);
+    if (this.#options.keepsChunks === true && pieces.length > 0) pieces = [Buffer.concat(pieces)];
     if (pieces.length > 1) writable.cork();
     for (const piece of pieces) {
       this.#owed++;

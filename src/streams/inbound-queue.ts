@@ -28,7 +28,8 @@ export interface InboundSource {
   release(): void;
 }
 
-type Outcome = { readonly kind: 'end' } | { readonly kind: 'broken'; readonly message: string; readonly cause: unknown };
+type Outcome =
+  { readonly kind: 'end' } | { readonly kind: 'broken'; readonly message: string; readonly cause: unknown };
 
 export class InboundQueue implements ReceiveStream {
   readonly #source: InboundSource;

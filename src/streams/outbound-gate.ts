@@ -32,6 +32,8 @@ export class OutboundGate implements SendStream {
   #isEntering = false;
   #isWriting = false;
   #eof: 'no' | 'asked' | 'done' = 'no';
+  /** By `sendEof()`, not by closing. */
+  #wasEofAsked = false;
   #failure: { readonly message: string; readonly cause: unknown } | undefined;
   #closing: Promise<void> | undefined;
   #isReleased = false;
@@ -77,7 +79,7 @@ export class OutboundGate implements SendStream {
     if (no !== undefined) return no;
     if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#sendLater(toll, data));
     this.#write(data);
-    return this.#isSettled ? this.#outcome() : this.#progress.wait();
+    return this.#settling();
   }
 
   waitSendAllMightNotBlock(): Promise<void> {
@@ -94,13 +96,13 @@ export class OutboundGate implements SendStream {
   sendEof(): Promise<void> {
     const toll = pass();
     if (toll !== undefined && cancelRequested()) return toll;
-    if (this.#isClosed) return this.#eof === 'no' ? refusal(new ClosedResourceError()) : Promise.resolve();
+    if (this.#isClosed) return this.#wasEofAsked ? Promise.resolve() : refusal(new ClosedResourceError());
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
     if (this.#eof === 'done') return Promise.resolve();
     if (this.#failure !== undefined) return refusal(this.#broken());
     if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#endLater(toll));
     this.#end();
-    return this.#isSettled ? this.#outcome() : this.#progress.wait();
+    return this.#settling();
   }
 
   /**
@@ -155,7 +157,13 @@ export class OutboundGate implements SendStream {
   #end(): void {
     if (this.#eof !== 'no') return;
     this.#eof = 'asked';
+    this.#wasEofAsked = this.#closing === undefined;
     if (this.#sink.end()) this.#eof = 'done';
+  }
+
+  /** How what was just begun ends. */
+  #settling(): Promise<void> {
+    return this.#isSettled ? this.#outcome() : this.#progress.wait();
   }
 
   #outcome(): Promise<void> {
