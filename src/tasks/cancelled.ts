@@ -52,15 +52,22 @@ export class ScopeExitedError extends MisuseError {
   }
 }
 
-/** Whether the error is a `Cancelled`, or a foreign AbortError that one caused. */
+/**
+ * Whether the error is a `Cancelled`, or a foreign AbortError that one caused. By name and not by class: test runners load
+ * modules into a realm of their own, where Node's errors are not instances of the global Error.
+ */
 export function isCancellation(error: unknown): boolean {
   if (error instanceof Cancelled) return true;
+  if (!isObject(error) || error['name'] !== 'AbortError') return false;
   // A chain longer than this is a cycle or an attack, not a cause.
-  for (let depth = 0, link = error; depth < 16 && link instanceof Error; depth++, link = link.cause) {
+  for (let depth = 0, link: unknown = error; depth < 16 && isObject(link); depth++, link = link['cause']) {
     if (link instanceof Cancelled) return true;
-    if (depth === 0 && link.name !== 'AbortError') return false;
   }
   return false;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** What is left of an error when its Cancelled leaves are taken out. */
@@ -72,21 +79,17 @@ export type Residue =
 /** Separates cancellation from failure; an error without any Cancelled leaf comes back as it is. */
 export function takeOutCancelled(error: unknown): Residue {
   if (isCancellation(error)) return { cancelled: true, failed: false };
-  return error instanceof AggregateError || isSuppressedError(error)
-    ? filterGroup(error, new Map(), 0)
-    : { cancelled: false, error };
+  return isGroup(error) ? filterGroup(error, new Map(), 0) : { cancelled: false, error };
 }
 
-interface SuppressedErrorLike extends Error {
-  readonly error: unknown;
-  readonly suppressed: unknown;
-}
+/** An AggregateError, or a SuppressedError: Node 20 has none, and compilers that lower `using` bring their own. */
+type Group = Error &
+  ({ readonly errors: readonly unknown[] } | { readonly error: unknown; readonly suppressed: unknown });
 
-type Group = AggregateError | SuppressedErrorLike;
-
-/** By name: Node 20 has no SuppressedError, and compilers that lower `using` bring their own. */
-function isSuppressedError(error: unknown): error is SuppressedErrorLike {
-  return error instanceof Error && error.name === 'SuppressedError' && 'error' in error && 'suppressed' in error;
+function isGroup(error: unknown): error is Group {
+  if (!isObject(error)) return false;
+  if (error instanceof AggregateError || error['name'] === 'AggregateError') return Array.isArray(error['errors']);
+  return error['name'] === 'SuppressedError' && 'error' in error && 'suppressed' in error;
 }
 
 /** Groups in groups beyond this are taken as they are: the stack has an end, and nobody reads that far. */
@@ -97,12 +100,11 @@ function filterGroup(group: Group, known: Map<Group, Residue>, depth: number): R
   const earlier = known.get(group);
   if (earlier !== undefined) return earlier;
   known.set(group, { cancelled: false, error: group });
-  const leaves = group instanceof AggregateError ? (group.errors as unknown[]) : [group.error, group.suppressed];
+  const leaves = 'errors' in group ? group.errors : [group.error, group.suppressed];
   const kept: unknown[] = [];
   let cancelled = false;
   for (const leaf of leaves) {
-    const isGroup = depth < MAX_DEPTH && (leaf instanceof AggregateError || isSuppressedError(leaf));
-    const residue = isGroup && !isCancellation(leaf) ? filterGroup(leaf, known, depth + 1) : filterLeaf(leaf);
+    const residue = depth < MAX_DEPTH && isGroup(leaf) ? filterGroup(leaf, known, depth + 1) : filterLeaf(leaf);
     cancelled ||= residue.cancelled;
     if (!residue.cancelled || residue.failed) kept.push(residue.error);
   }

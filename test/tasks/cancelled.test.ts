@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 
 import { BowlineError, ClosedResourceError, MisuseError } from 'bowline/core';
 import { CancelScope, Cancelled, checkpoint, ScopeExitedError } from 'bowline/tasks';
@@ -56,6 +57,12 @@ test('what counts as a cancellation: Cancelled, and an AbortError whose causes e
   const cycle = abort(undefined);
   cycle.cause = cycle;
   assert.ok(!isCancellation(cycle));
+});
+
+test('errors of another realm are known by name: test runners have realms of their own', () => {
+  const foreign = (code: string): unknown => runInNewContext(code, { cancelled });
+  assert.ok(isCancellation(foreign("Object.assign(new Error('x', { cause: cancelled }), { name: 'AbortError' })")));
+  assert.deepEqual(takeOutCancelled(foreign('new AggregateError([cancelled])')), { cancelled: true, failed: false });
 });
 
 test('a SuppressedError is filtered like a group, whichever side was cancelled', () => {
