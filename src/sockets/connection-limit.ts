@@ -24,15 +24,22 @@ export function defaultMaxConnections(): number {
 export class ConnectionLimit {
   readonly maxConnections: number;
   #isNear = false;
+  #untilCount = 0;
   readonly #refused = { maxConnections: 0, acceptQueue: 0 };
 
   constructor(maxConnections: number) {
     this.maxConnections = maxConnections;
   }
 
-  /** To be told of every new connection; `connections` includes it. */
-  opened(connections: number, address: SocketAddress): void {
+  /** Whether, with this new connection, it is time to count them: not before the warning can be due. */
+  get shouldCount(): boolean {
+    return this.maxConnections !== Infinity && --this.#untilCount <= 0;
+  }
+
+  /** To be told how many connections there are, the new one included. */
+  counted(connections: number, address: SocketAddress): void {
     const { maxConnections } = this;
+    this.#untilCount = Math.ceil(maxConnections * NEAR) - connections;
     if (connections < maxConnections * NOT_NEAR) this.#isNear = false;
     if (this.#isNear || connections < maxConnections * NEAR) return;
     this.#isNear = true;

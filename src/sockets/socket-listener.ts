@@ -111,7 +111,9 @@ export class ServerListener implements SocketListener {
       socket.destroy();
       return;
     }
-    this.#server.getConnections((_error, connections) => this.#limit.opened(connections, this.address));
+    if (this.#limit.shouldCount) {
+      this.#server.getConnections((_error, connections) => this.#limit.counted(connections, this.address));
+    }
     if (this.#acceptor.pending) {
       this.#acceptor.resolve(this.#claim(socket));
     } else if (this.#unclaimed.length < this.#options.acceptQueue) {

@@ -8,9 +8,9 @@
  *
  * Sending hands the bytes to `socket.write` without a callback. libuv writes at once as much as the kernel takes, and if
  * that was all the send is done: no event, no extra promise. Otherwise the send waits until the queue is empty. A send
- * that is cancelled leaves its rest in the queue, because libuv has the pointers and cannot give them back: those bytes go
- * out unless the stream is aborted, the memory must not be changed until `waitSendAllMightNotBlock` has returned, and the
- * next send waits for them.
+ * that is cancelled leaves up to a slice (256 KiB) in the queue, because libuv has pointers to it and cannot give them back:
+ * those bytes go out unless the stream is aborted, and the next send waits for them. Pieces of up to 4 KiB were copied;
+ * larger memory must not be changed until `waitSendAllMightNotBlock` has returned.
  *
  * The two directions fail apart: after a failed write what the peer had sent before is still there to be received. Only
  * then does the failure show on the receiving side, also if the kernel reports a clean end, because a peer that resets
@@ -33,11 +33,11 @@ import type { SocketStream } from '../core/network.ts';
 import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
 import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
-import { DEFAULT_MAX_BYTES, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
+import { DEFAULT_MAX_BYTES, lengthOf, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
 import { pass, Waiter } from '../tasks/waiter.ts';
 import { copyOut } from './chunk-pool.ts';
 import { fromNodeAddress } from './node-address.ts';
-import { writePieces } from './socket-write.ts';
+import { SLICE_BYTES, sliceData, writePieces } from './socket-write.ts';
 import { destroyByReset, StagedClose } from './staged-close.ts';
 import { wakeSoon } from './wake-list.ts';
 import type { Wakeable } from './wake-list.ts';
@@ -275,7 +275,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     if (gate !== undefined) return quietly(this.#sendLater(gate, data));
     if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
     const socket = this.#socket;
-    if (socket.writableLength > 0) return quietly(this.#sendLater(undefined, data));
+    if (socket.writableLength > 0 || lengthOf(data) > SLICE_BYTES) return quietly(this.#sendLater(undefined, data));
     writePieces(socket, data);
     if (socket.writableLength === 0 && socket.errored === null) return DONE;
     return this.#flush();
@@ -316,17 +316,21 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     return undefined;
   }
 
-  /** The send that cannot begin at once: after a turn of the event loop, and after what an earlier send left behind. */
+  /** The send that takes several waits: a turn of the event loop, what an earlier send left behind, slice after slice. */
   async #sendLater(gate: Promise<void> | undefined, data: Uint8Array | readonly Uint8Array[]): Promise<void> {
     this.#isSending = true;
     try {
       await gate;
-      this.#checkCanSend();
-      while (this.#socket.writableLength > 0) {
-        await this.#flush();
+      for (const slice of sliceData(data)) {
         this.#checkCanSend();
+        while (this.#socket.writableLength > 0) {
+          await this.#flush();
+          this.#checkCanSend();
+        }
+        writePieces(this.#socket, slice);
+        // Also when the kernel takes everything at once: others get their turn, and a cancel is noticed.
+        if (slice !== data) await pass();
       }
-      writePieces(this.#socket, data);
       if (this.#socket.writableLength > 0 || this.#socket.errored !== null) await this.#flush();
     } finally {
       this.#isSending = false;

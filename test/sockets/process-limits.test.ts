@@ -40,7 +40,7 @@ test(
     assert.equal(stderr, '');
     assert.equal(status, 0);
     // Clients that reset their connections are the handlers' errors.
-  assert.match(stdout, /\naccept-refused,descriptor-budget(,handler-error)?\n$/);
+    assert.match(stdout, /\naccept-refused,descriptor-budget(,handler-error)?\n$/);
   },
 );
 

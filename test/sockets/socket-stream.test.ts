@@ -321,6 +321,54 @@ test('a send that is cancelled half-way leaves its rest in the queue, and the ne
   closeBoth({ client, server });
 });
 
+test('of a large send that is cancelled at most a slice is still to go out, and the rest is withdrawn', async () => {
+  const { client, server } = await socketPair();
+  const scope = new CancelScope();
+  const size = 64 * 1_048_576;
+  const sending = scope.run(() => client.sendAll(new Uint8Array(size)));
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  scope.cancel();
+  await sending;
+  await openNursery(async (nursery) => {
+    nursery.startSoon(() => client.sendEof());
+    const received = await receiveAll(server);
+    assert.ok(received.length < size / 2, `${received.length} bytes went out`);
+  });
+  closeBoth({ client, server });
+});
+
+test('what a cancelled send leaves of a small piece is a copy: the memory may be changed at once', async () => {
+  const { client, server } = await socketPair();
+  // Fill the kernel, so that small sends are left over.
+  const clogged = await clog(client);
+  const received = { bytes: 0 };
+  while (received.bytes < clogged) received.bytes += ((await server.receiveSome()) as Uint8Array).length;
+  let sent = 0;
+  const piece = new Uint8Array(4096).fill(1);
+  for (;;) {
+    const scope = new CancelScope();
+    let isDone = false;
+    const sending = scope.run(async () => {
+      await client.sendAll(piece);
+      isDone = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    scope.cancel();
+    await sending;
+    sent += piece.length;
+    if (!isDone) break;
+  }
+  piece.fill(2);
+  await openNursery(async (nursery) => {
+    nursery.startSoon(() => client.sendEof());
+    const all = await receiveAll(server);
+    assert.equal(all.length, sent);
+    assert.ok(all.every((byte) => byte === 1));
+  });
+  closeBoth({ client, server });
+});
+
 test('in a cancelled scope close() aborts and resolves', async () => {
   const { client, server } = await socketPair();
   await clog(client);

@@ -49,7 +49,7 @@ export async function rawPair(path?: ReadPath): Promise<RawPair> {
 
 /** Sends until the stream takes no more; the last send is cancelled and its rest stays queued. Returns the bytes given to it. */
 export async function clog(stream: SocketStream): Promise<number> {
-  const chunk = new Uint8Array(1_048_576).fill(0x63);
+  const chunk = new Uint8Array(65_536).fill(0x63);
   let given = 0;
   for (;;) {
     given += chunk.length;
