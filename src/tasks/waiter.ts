@@ -12,8 +12,9 @@
  * `suspend` is the form for one-off waits. On hot paths an object keeps a Waiter per direction and waits on it again and
  * again: no closure, no listener and no timer per wait, only the promise itself.
  *
- * Operations that can finish without waiting call `pass()` first: it keeps them honest (cancellation is checked before
- * any effect, and the event loop gets a turn after 512 completions in a row) at the price of one ambient look-up.
+ * Operations that can finish without waiting check cancellation before any effect, and give the event loop a turn after
+ * 512 completions in a row, at the price of one ambient look-up. An async function awaits `pass()` if it gives a promise;
+ * one that returns promises itself begins with `refusal()` and ends with `completed(value)`.
  *
  * Source: Trio `wait_task_rescheduled` with its abort function; "a value that was given is kept" is Trio's rule too.
  */
