@@ -9,7 +9,7 @@ import { nodeBinary } from './node-binary.mjs';
 
 const majors = ['20', '22', '24', '26'];
 const host = process.versions.node.split('.')[0];
-const logs = join('node_modules', '.cache', 'bowline-matrix');
+const logs = join('dist-test', 'matrix');
 mkdirSync(logs, { recursive: true });
 
 const rows = [];
