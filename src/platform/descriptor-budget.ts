@@ -7,6 +7,59 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 
+/** Descriptors that are left free: for files, look-ups, and the runtime's own needs. */
+const RESERVE_SHARE = 0.05;
+const MIN_RESERVE = 8;
+/** Counting lists a directory, so while it is tight the last count holds for this long. */
+const RECOUNT_MS = 20;
+
+/**
+ * Whether this process can do with more descriptors, asked for every connection that is accepted.
+ *
+ * Counting takes 0.1 µs a descriptor, so it is done only when a good part of what was free may have been used since the
+ * last time: then a thousand connections cost a dozen counts.
+ */
+export class DescriptorBudget {
+  readonly #limit: number | undefined;
+  readonly #count: () => number | undefined;
+  readonly #now: () => number;
+  #uncounted = 0;
+  #hasRoom = true;
+  #countedAt = -Infinity;
+
+  /** The parameters are for tests. */
+  constructor(
+    limit: number | undefined = descriptorLimit(),
+    count: () => number | undefined = descriptorsInUse,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#limit = limit === Infinity ? undefined : limit;
+    this.#count = count;
+    this.#now = now;
+  }
+
+  /** Takes one more into account. True where nothing is known. */
+  hasRoom(): boolean {
+    if (this.#limit === undefined) return true;
+    if (this.#hasRoom ? --this.#uncounted >= 0 : this.#now() - this.#countedAt < RECOUNT_MS) return this.#hasRoom;
+    const inUse = this.#count();
+    if (inUse === undefined) return true;
+    const spare = this.#limit - inUse - Math.max(MIN_RESERVE, this.#limit * RESERVE_SHARE);
+    this.#countedAt = this.#now();
+    this.#hasRoom = spare >= 0;
+    // Others take descriptors meanwhile: a relay opens one more for each connection, or three for a child process.
+    this.#uncounted = Math.floor(spare / 4);
+    return this.#hasRoom;
+  }
+}
+
+let processBudget: DescriptorBudget | undefined;
+
+/** Whether this process can do with another connection. */
+export function hasRoomForConnection(): boolean {
+  return (processBudget ??= new DescriptorBudget()).hasRoom();
+}
+
 /** The soft RLIMIT_NOFILE, which Node raises to the hard one when it starts; `undefined` where it cannot be known. */
 export function descriptorLimit(): number | undefined {
   return parseLimits(readOrUndefined('/proc/self/limits'));

@@ -63,6 +63,9 @@ export async function raceToConnect<A, S>(addresses: readonly A[], options: Race
       if (race.hasVerdict) break;
     }
     while (!race.hasVerdict && race.isRunning) await race.untilSomethingEnds();
+  } catch (error) {
+    race.forfeit();
+    throw error;
   } finally {
     await race.abortTheRest();
   }
@@ -146,6 +149,12 @@ class Race<A, S> {
 
   untilSomethingEnds(): Promise<void> {
     return this.#step.wait();
+  }
+
+  /** The caller was cancelled: a connection that succeeded in the same moment is for nobody. */
+  forfeit(): void {
+    if (this.#verdict?.kind === 'won') this.#options.discard(this.#verdict.connection);
+    this.#verdict = { kind: 'lost' };
   }
 
   /** Aborts what is still under way and waits until it is gone; cancellation does not cut this short. */

@@ -9,7 +9,6 @@ import { fromNodeAddress } from './node-address.ts';
 import type { SocketAddress } from '../core/address.ts';
 import { MisuseError } from '../core/errors.ts';
 import type { SocketListener } from '../core/network.ts';
-import { defaultMaxConnections } from './connection-limit.ts';
 import { ACCEPT_QUEUE, listenOn, newServer } from './node-network.ts';
 import { ServerListener } from './socket-listener.ts';
 
@@ -56,7 +55,7 @@ async function listenOnDescriptor(fd: number): Promise<SocketListener> {
   return new ServerListener(server, {
     address,
     acceptQueue: ACCEPT_QUEUE,
-    maxConnections: defaultMaxConnections(),
+    maxConnections: undefined,
     streams,
   });
 }

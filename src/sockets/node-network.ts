@@ -26,7 +26,6 @@ import { supportsReusePort } from '../platform/features.ts';
 import { lookupAll } from '../platform/resolver.ts';
 import { runDetached } from '../tasks/environment.ts';
 import { suspend, Waiter } from '../tasks/waiter.ts';
-import { defaultMaxConnections } from './connection-limit.ts';
 import type { Attempt } from './happy-eyeballs.ts';
 import { fromNodeAddress, toNodeHost } from './node-address.ts';
 import { checkBacklog, checkConnectOptions, checkCount, checkFlag } from './socket-options.ts';
@@ -108,7 +107,7 @@ async function listenTcp(address: InetAddress, options: ListenTcpOptions = {}): 
   checkFlag('dualStack', dualStack);
   const backlog = checkBacklog(options.backlog);
   const acceptQueue = checkCount('acceptQueue', options.acceptQueue, () => ACCEPT_QUEUE);
-  const maxConnections = checkCount('maxConnections', options.maxConnections, defaultMaxConnections);
+  const maxConnections = checkCount('maxConnections', options.maxConnections, () => undefined);
   if (reusePort && !supportsReusePort) {
     throw new MisuseError(`reusePort needs Node.js 22.12, or 23.1 and later; this is ${process.versions.node}`);
   }

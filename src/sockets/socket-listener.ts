@@ -46,7 +46,8 @@ const LOST_CONNECTION: ReadonlySet<string> = new Set([
 export interface ServerListenerOptions {
   readonly address: SocketAddress;
   readonly acceptQueue: number;
-  readonly maxConnections: number;
+  /** `undefined`: as many as the descriptors of this process allow. */
+  readonly maxConnections: number | undefined;
   /** What accepted streams say of themselves. */
   readonly streams?: AdoptOptions | undefined;
   /** Called when the listener closes, after the socket is closed. Must not throw. */
@@ -70,7 +71,8 @@ export class ServerListener implements SocketListener {
     this.#server = server;
     this.#options = options;
     this.#limit = new ConnectionLimit(options.maxConnections);
-    if (options.maxConnections !== Infinity) server.maxConnections = options.maxConnections;
+    const { maxConnections } = this.#limit;
+    if (maxConnections !== Infinity) server.maxConnections = maxConnections;
     server.on('connection', (socket) => this.#onConnection(socket));
     server.on('drop', () => this.#limit.refused('maxConnections', this.address));
     server.on('error', (error) => this.#onError(error));
@@ -114,7 +116,10 @@ export class ServerListener implements SocketListener {
     if (this.#limit.shouldCount) {
       this.#server.getConnections((_error, connections) => this.#limit.counted(connections, this.address));
     }
-    if (this.#acceptor.pending) {
+    if (!this.#limit.hasRoom()) {
+      socket.destroy();
+      this.#limit.refused('maxConnections', this.address);
+    } else if (this.#acceptor.pending) {
       this.#acceptor.resolve(this.#claim(socket));
     } else if (this.#unclaimed.length < this.#options.acceptQueue) {
       this.#unclaimed.push(socket);

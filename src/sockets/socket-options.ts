@@ -39,7 +39,7 @@ export function checkBacklog(backlog: number | undefined): number {
 }
 
 /** @returns `value`, or `fallback` if there is none */
-export function checkCount(name: string, value: number | undefined, fallback: () => number): number {
+export function checkCount<T>(name: string, value: number | undefined, fallback: () => T): number | T {
   if (value === undefined) return fallback();
   if (value !== Infinity && !Number.isInteger(value))
     throw new TypeError(`${name} is an integer or Infinity, not ${describe(value)}`);

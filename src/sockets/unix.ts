@@ -29,7 +29,6 @@ import type { SocketListener, SocketStream } from '../core/network.ts';
 import { supportsAbstractSockets } from '../platform/features.ts';
 import { currentTime } from '../tasks/environment.ts';
 import { announced } from './announced-connect.ts';
-import { defaultMaxConnections } from './connection-limit.ts';
 import { failedConnect } from './happy-eyeballs.ts';
 import { ACCEPT_QUEUE, listenOn, newServer, startConnect } from './node-network.ts';
 import { checkServe, serveListeners } from './serve.ts';
@@ -84,7 +83,7 @@ export async function openUnixListener(
   checkMode(mode);
   const backlog = checkBacklog(options.backlog);
   const acceptQueue = checkCount('acceptQueue', options.acceptQueue, () => ACCEPT_QUEUE);
-  const maxConnections = checkCount('maxConnections', options.maxConnections, defaultMaxConnections);
+  const maxConnections = checkCount('maxConnections', options.maxConnections, () => undefined);
   const streams = { localAddress: address, remoteAddress: UNNAMED };
   const server = newServer(false, null);
   if (!hasFile(path)) {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ConnectError } from 'bowline/core';
 import type { InetAddress, Network, SocketStream } from 'bowline/core';
 import { openTcpListeners, openTcpStream } from 'bowline/sockets';
-import { Cancelled, currentTime, failAfter, moveOnAfter, sleep, suspend, withClock } from 'bowline/tasks';
+import { Cancelled, CancelScope, currentTime, failAfter, moveOnAfter, sleep, suspend, withClock } from 'bowline/tasks';
 import { MockClock } from 'bowline/testing';
 
 import { interleaveFamilies, raceToConnect } from '#src/sockets/happy-eyeballs.js';
@@ -347,4 +347,23 @@ test('a race under a deadline leaves nothing behind when the deadline hits betwe
   const { error, left } = await race({ a: ok(10_000), b: ok(10_000) }, 250, (run) => failAfter(250, run));
   assert.equal((error as Error).name, 'TooSlowError');
   assert.deepEqual(left, []);
+});
+
+test('a connection that succeeds in the moment of the cancel is closed, not leaked', async () => {
+  const discarded: string[] = [];
+  const scope = new CancelScope();
+  const result = await scope.run(() =>
+    raceToConnect(['a'], {
+      start: (name) => {
+        scope.cancel();
+        return { result: Promise.resolve(name), abort: () => undefined };
+      },
+      discard: (name) => void discarded.push(name),
+      target: 'a',
+      describe: (name) => name,
+      delayMs: 250,
+    }),
+  );
+  assert.equal(result, undefined);
+  assert.deepEqual(discarded, ['a']);
 });

@@ -75,6 +75,58 @@ async function echoes(client: SocketStream): Promise<boolean> {
   }
 }
 
+test(
+  'a relay, which takes two descriptors for each connection, keeps accepting within what there is',
+  { skip: linuxOnly },
+  async () => {
+    const code = `
+    import { openTcpListeners, openTcpStream, serveListeners, serveTcp } from 'bowline/sockets';
+    import { openNursery } from 'bowline/tasks';
+    import { setReporter } from 'bowline/observe';
+    const stop = new AbortController();
+    const errors = new Set();
+    setReporter((event) => { if (event.kind === 'handler-error') errors.add(event.error.code + ' ' + event.error.message); });
+    process.on('SIGTERM', () => stop.abort());
+    const echo = async (stream) => { for await (const chunk of stream) await stream.sendAll(chunk); };
+    const pump = async (from, to) => { for await (const chunk of from) await to.sendAll(chunk); await to.sendEof(); };
+    const upstream = Number(process.env.UPSTREAM);
+    await serveTcp(async (stream) => {
+      const other = await openTcpStream('127.0.0.1', upstream);
+      try {
+        await openNursery(async (nursery) => {
+          nursery.startSoon(pump, stream, other);
+          nursery.startSoon(pump, other, stream);
+        });
+      } finally {
+        await other.close();
+      }
+    }, 0, {
+      host: '127.0.0.1', stop: stop.signal, drainMs: 0,
+      started: ([listener]) => console.log('PORT ' + listener.address.port + ' PID ' + process.pid),
+    });
+    console.log([...errors].filter((error) => /EMFILE|ENFILE/.test(error)).join());
+  `;
+    const upstream = createServer((socket) => socket.on('error', () => socket.destroy()).pipe(socket));
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    const { port } = upstream.address() as AddressInfo;
+    let drive: Promise<void> | undefined;
+    const { status, stdout, stderr } = await runScript(code, {
+      shell: 'ulimit -n 80',
+      env: { UPSTREAM: String(port) },
+      onOutput: (output) => {
+        const match = /PORT (\d+) PID (\d+)\n/.exec(output);
+        if (match !== null) drive ??= overwhelm(Number(match[1]), Number(match[2]));
+      },
+    });
+    await drive;
+    upstream.close();
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    // No handler ran out of descriptors on the way to the upstream.
+    assert.match(stdout, /^PORT.*\n\n$/);
+  },
+);
+
 /** Runs a script that was started with listening sockets as descriptors 3 and up, as a service manager does. */
 async function activate(
   code: string,
