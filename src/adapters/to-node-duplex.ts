@@ -23,7 +23,8 @@ import { attributeOf, wrapped } from '../core/attributes.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { InetAddress } from '../core/address.ts';
 import type { Bytes } from '../core/bytes.ts';
-import type { HalfCloseableStream, Stream } from '../core/stream.ts';
+import type { Stream } from '../core/stream.ts';
+import { isHalfCloseable } from '../streams/half-close.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
 import { captureDetached } from './detached.ts';
 import type { Detached } from './detached.ts';
@@ -318,10 +319,6 @@ class StreamDuplex extends Duplex implements SocketDuplex {
     const address = attributeOf(this.#stream, key);
     return address === undefined || address.family === 'unix' ? undefined : address;
   }
-}
-
-function isHalfCloseable(stream: Stream): stream is HalfCloseableStream {
-  return typeof (stream as Partial<HalfCloseableStream>).sendEof === 'function';
 }
 
 function hostOf(address: InetAddress | undefined): string | undefined {

@@ -117,9 +117,10 @@ export class InboundQueue implements ReceiveStream {
   }
 
   #receive(max: number, into: Uint8Array | undefined): Promise<Bytes | number | null> {
+    if (this.#isClosed) return refusal(new ClosedResourceError());
+    if (this.#waiter.pending || this.#isEntering) return Promise.reject(new BusyResourceError());
     const toll = pass();
     if (toll !== undefined && cancelRequested()) return toll as Promise<never>;
-    if (this.#waiter.pending || this.#isEntering) return Promise.reject(new BusyResourceError());
     if (toll === undefined) return this.#receiveNow(max, into);
     this.#isEntering = true;
     const result = toll

@@ -73,20 +73,20 @@ export class OutboundGate implements SendStream {
   sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
     const wrong = wrongData(data);
     if (wrong !== undefined) return Promise.reject(wrong);
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
     const no = this.#whyNotSend();
     if (no !== undefined) return no;
+    const toll = pass();
+    if (toll !== undefined && cancelRequested()) return toll;
     if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#sendLater(toll, data));
     this.#write(data);
     return this.#settling();
   }
 
   waitSendAllMightNotBlock(): Promise<void> {
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
     if (this.#isClosed) return refusal(new ClosedResourceError());
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
+    const toll = pass();
+    if (toll !== undefined && cancelRequested()) return toll;
     if (toll !== undefined) return this.#inTurns(() => this.#untilSettled(toll));
     // What is broken the next send will say; that it will not block is all that was asked.
     return this.#isSettled ? Promise.resolve() : this.#progress.wait();
@@ -94,12 +94,12 @@ export class OutboundGate implements SendStream {
 
   /** Resolves when everything is out and the end as well. Idempotent. */
   sendEof(): Promise<void> {
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
     if (this.#isClosed) return this.#wasEofAsked ? Promise.resolve() : refusal(new ClosedResourceError());
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
     if (this.#eof === 'done') return Promise.resolve();
     if (this.#failure !== undefined) return refusal(this.#broken());
+    const toll = pass();
+    if (toll !== undefined && cancelRequested()) return toll;
     if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#endLater(toll));
     this.#end();
     return this.#settling();
