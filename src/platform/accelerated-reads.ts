@@ -93,7 +93,7 @@ export function newClientSocket(): net.Socket {
  * @param path for tests: one of the three ways; default the best that works
  * @returns the socket to use from now on, which after adoption is another one
  */
-export function attachReadSink(socket: net.Socket, sink: ReadSink, path: ReadPath = bestPath()): net.Socket {
+export function attachReadSink(socket: net.Socket, sink: ReadSink, path: ReadPath = bestReadPath()): net.Socket {
   const target = !prepared.has(socket) && path === 'adopted' ? adopt(socket) : socket;
   const internals = target as unknown as Internals;
   if (!prepared.has(target) && path === 'own buffer') useSharedBuffer(internals);
@@ -188,7 +188,8 @@ function shared(): Shared {
   return sharedOnce;
 }
 
-function bestPath(): ReadPath {
+/** The way that this runtime allows for sockets which exist already. */
+export function bestReadPath(): ReadPath {
   const { symbols, canAdopt } = shared();
   if (symbols !== undefined) return 'own buffer';
   return canAdopt ? 'adopted' : 'plain';

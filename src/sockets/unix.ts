@@ -12,10 +12,14 @@
  * The rename means that clients find a listening socket at every moment, and the mode is set before the name exists. At
  * close the file is removed if it is still ours (same device and inode), so a successor that has taken over keeps its own.
  *
+ * The workers of a node:cluster share one socket, which the primary makes under the name they ask for. So a worker gets a
+ * stale file out of the way and asks for the real name; the file belongs to the primary, which removes it.
+ *
  * Abstract names (Linux; they begin with a NUL character) and pipe names have no file, and none of this applies.
  *
  * Source: Trio `open_unix_socket`; Trio has no listener (its #279), systemd's and nginx's behaviour was the model.
  */
+import cluster from 'node:cluster';
 import { chmodSync, linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -90,7 +94,14 @@ export async function openUnixListener(
     await listenOn(server, { path, backlog });
     return new ServerListener(server, { address, acceptQueue, maxConnections, streams });
   }
+  if (cluster.isWorker) {
+    await clearForPrimary(path);
+    await listenOn(server, { path, backlog });
+    if (mode !== undefined) chmodSync(path, mode);
+    return new ServerListener(server, { address, acceptQueue, maxConnections, streams });
+  }
   const stale = await findStale(path);
+  if (stale === 'alive') throw inUse(path, 'a server is listening there');
   const temporary = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
   await listenOn(server, { path: temporary, backlog });
   let own: Stats;
@@ -144,8 +155,8 @@ function hasFile(path: string): boolean {
   return !path.startsWith('\0') && process.platform !== 'win32';
 }
 
-/** The stale socket at `path`, or `undefined` if nothing is there. */
-async function findStale(path: string): Promise<Stats | undefined> {
+/** The stale socket at `path`, `undefined` if nothing is there, or `'alive'` if somebody listens. */
+async function findStale(path: string): Promise<Stats | 'alive' | undefined> {
   const there = statsOf(path);
   if (there === undefined) {
     // Listening would say EACCES for a missing folder (libuv).
@@ -155,7 +166,8 @@ async function findStale(path: string): Promise<Stats | undefined> {
   if (!there.isSocket()) throw inUse(path, 'the file there is not a socket, and is left alone');
   const probe = startConnect({ path });
   try {
-    (await probe.result).abort();
+    // Politely: the live server may be saying something already.
+    await (await probe.result).close();
   } catch (error) {
     const code = isSystemError(error) ? error.code : undefined;
     if (code === 'ECONNREFUSED') return there;
@@ -164,7 +176,13 @@ async function findStale(path: string): Promise<Stats | undefined> {
     // A full queue of a live server.
     if (code !== 'EAGAIN') throw error;
   }
-  throw inUse(path, 'a server is listening there');
+  return 'alive';
+}
+
+/** For a worker: a live socket may be the one that the primary made for another worker; if it is not, the primary will say so. */
+async function clearForPrimary(path: string): Promise<void> {
+  const stale = await findStale(path);
+  if (stale !== undefined && stale !== 'alive') unlinkOwn(path, stale);
 }
 
 /** Gives a listening socket its real name. */

@@ -10,6 +10,7 @@ import type { SocketListener, SocketStream } from 'bowline/core';
 import { openTcpListeners, openTcpStream, openUnixListener, openUnixSocket } from 'bowline/sockets';
 import { checkHalfCloseableStream } from 'bowline/testing';
 
+import { bestReadPath } from '#src/platform/accelerated-reads.js';
 import type { ReadPath } from '#src/platform/accelerated-reads.js';
 import { adoptSocketOn } from '#src/sockets/socket-stream.js';
 
@@ -47,6 +48,10 @@ test('SOCK-5 Unix streams keep the contract, clogged as well', async () => {
   await checkHalfCloseableStream(maker, () => clogged(maker));
   await listener.close();
   await rm(folder, { recursive: true });
+});
+
+test('every Node that is supported lets accepted sockets read into the shared buffer', () => {
+  assert.equal(bestReadPath(), 'own buffer');
 });
 
 for (const path of ['adopted', 'plain'] satisfies ReadPath[]) {

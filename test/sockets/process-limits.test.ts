@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import type { SocketStream } from 'bowline/core';
 import { openTcpStream } from 'bowline/sockets';
@@ -191,6 +194,42 @@ test('listenFds leaves sockets alone that are meant for another process, and ref
   const notASocket = await activate(REPORT_FDS, [1], 'LISTEN_PID=$$ LISTEN_FDS=1');
   assert.notEqual(notASocket.status, 0);
   server.close();
+});
+
+test('workers of a cluster share one port and one Unix socket, in the place of a stale one', async () => {
+  const code = `
+    import { spawnSync } from 'node:child_process';
+    import cluster from 'node:cluster';
+    import { once } from 'node:events';
+    import { existsSync } from 'node:fs';
+    import { openTcpStream, openUnixSocket } from 'bowline/sockets';
+    const path = process.env.SOCKET;
+    spawnSync(process.execPath, ['--eval', 'require("net").createServer().listen(process.env.SOCKET, () => process.kill(process.pid, "SIGKILL"))']);
+    console.log(existsSync(path));
+    cluster.setupPrimary({ exec: process.env.WORKER, execArgv: [] });
+    const workers = [cluster.fork(), cluster.fork()];
+    const ports = await Promise.all(workers.map(async (worker) => (await once(worker, 'message'))[0]));
+    const answers = { tcp: new Set(), unix: new Set() };
+    for (let i = 0; i < 20; i++) {
+      for (const [kind, open] of [['tcp', () => openTcpStream('127.0.0.1', ports[0])], ['unix', () => openUnixSocket(path)]]) {
+        const stream = await open();
+        answers[kind].add(Buffer.from(await stream.receiveSome()).toString());
+        await stream.close();
+      }
+    }
+    const exits = workers.map((worker) => once(worker, 'exit'));
+    for (const worker of workers) worker.send('stop');
+    await Promise.all(exits);
+    console.log(ports[0] === ports[1], answers.tcp.size, answers.unix.size, existsSync(path));
+  `;
+  const { stdout, stderr } = await runScript(code, {
+    env: {
+      SOCKET: join(tmpdir(), `bowline-cluster-${process.pid}`),
+      WORKER: fileURLToPath(new URL('../support/cluster-worker.js', import.meta.url)),
+    },
+  });
+  assert.equal(stderr, '');
+  assert.equal(stdout, 'true\ntrue 2 2 false\n');
 });
 
 test('openers and accept enter no AsyncLocalStorage', async () => {
