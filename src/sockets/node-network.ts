@@ -28,9 +28,9 @@ import { runDetached } from '../tasks/environment.ts';
 import { suspend, Waiter } from '../tasks/waiter.ts';
 import type { Attempt } from './happy-eyeballs.ts';
 import { fromNodeAddress, toNodeHost } from './node-address.ts';
-import { checkBacklog, checkConnectOptions, checkCount, checkFlag } from './socket-options.ts';
+import { checkBacklog, checkConnectOptions, checkCount, checkFlag, toKeepAliveDelay } from './socket-options.ts';
 import { ServerListener } from './socket-listener.ts';
-import { adoptSocket, toKeepAliveDelay } from './socket-stream.ts';
+import { adoptSocket } from './socket-stream.ts';
 import type { AdoptOptions } from './socket-stream.ts';
 
 /** Default of `acceptQueue`. */

@@ -21,6 +21,7 @@ import type { SocketListener, SocketStream } from '../core/network.ts';
 import { publishAccept } from '../observe/connections.ts';
 import { pass, Waiter } from '../tasks/waiter.ts';
 import { ConnectionLimit } from './connection-limit.ts';
+import { quietly, repeatable } from './socket-failure.ts';
 import { adoptSocket } from './socket-stream.ts';
 import type { AdoptOptions } from './socket-stream.ts';
 
@@ -80,11 +81,11 @@ export class ServerListener implements SocketListener {
   }
 
   accept(): Promise<SocketStream> {
-    if (!this.#isOpen) return closed();
+    if (!this.#isOpen) return repeatable(new ClosedResourceError());
     if (this.#acceptor.pending) return Promise.reject(new BusyResourceError('another call is already accepting'));
     if (this.#unclaimed.length === 0 && this.#failures.length === 0) return this.#acceptor.wait();
     const gate = pass();
-    if (gate !== undefined) return gate.then(() => this.accept());
+    if (gate !== undefined) return quietly(gate.then(() => this.accept()));
     const failure = this.#failures.shift();
     if (failure !== undefined) return Promise.reject(failure);
     return Promise.resolve(this.#claim(this.#unclaimed.shift() as Socket));
@@ -151,10 +152,4 @@ export class ServerListener implements SocketListener {
     this.#acceptor.rejectRepeatable(new ClosedResourceError());
     this.#options.onClose?.();
   }
-}
-
-function closed(): Promise<never> {
-  const rejected = Promise.reject(new ClosedResourceError());
-  rejected.catch(() => undefined);
-  return rejected;
 }

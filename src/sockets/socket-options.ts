@@ -3,7 +3,6 @@ import { isIP } from 'node:net';
 
 import { checkPort } from '../core/host-port.ts';
 import type { ConnectTcpOptions } from '../core/network.ts';
-import { checkKeepAlive } from './socket-stream.ts';
 
 /** Most that fits the kernels' queue length, an unsigned 16-bit number in some of them. */
 const MAX_BACKLOG = 0xffff;
@@ -54,4 +53,15 @@ export function checkFlag(name: string, value: boolean | undefined): void {
 
 function describe(value: unknown): string {
   return typeof value === 'number' ? String(value) : value === null ? 'null' : typeof value;
+}
+
+export function checkKeepAlive(idleMs: number | null): void {
+  if (idleMs === null) return;
+  if (typeof idleMs !== 'number') throw new TypeError('keepAliveMs is a number of milliseconds, or null for none');
+  if (!(idleMs > 0 && idleMs < Infinity)) throw new RangeError(`keepAliveMs is more than 0, not ${idleMs}`);
+}
+
+/** The system counts in whole seconds and takes 0 for its default of hours; so what is below a second becomes one. */
+export function toKeepAliveDelay(idleMs: number): number {
+  return Math.max(idleMs, 1000);
 }

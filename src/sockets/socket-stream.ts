@@ -19,6 +19,8 @@
  * Hot paths have no async functions, closures, listeners or timers: one Waiter per direction, made when first needed,
  * which the socket's callbacks settle. An idle accepted stream costs the socket and about 0.4 KiB (bench/).
  *
+ * This file is longer than most, because both directions are one object: a server has ten thousand of them.
+ *
  * Source: Trio `SocketStream` for the behaviour, with a staged close (staged-close.ts) where Trio's is a bare close().
  */
 import type { Socket } from 'node:net';
@@ -27,7 +29,7 @@ import type { SocketAddress } from '../core/address.ts';
 import { attributes } from '../core/attributes.ts';
 import type { AttributeKey } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
-import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
+import { BusyResourceError, ClosedResourceError } from '../core/errors.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { SocketStream } from '../core/network.ts';
 import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
@@ -37,6 +39,8 @@ import { DEFAULT_MAX_BYTES, lengthOf, wrongBuffer, wrongData, wrongMaxBytes } fr
 import { pass, Waiter } from '../tasks/waiter.ts';
 import { copyOut } from './chunk-pool.ts';
 import { fromNodeAddress } from './node-address.ts';
+import { broken, quietly, repeatable } from './socket-failure.ts';
+import { checkKeepAlive, toKeepAliveDelay } from './socket-options.ts';
 import { SLICE_BYTES, sliceData, writePieces } from './socket-write.ts';
 import { destroyByReset, StagedClose } from './staged-close.ts';
 import { wakeSoon } from './wake-list.ts';
@@ -460,42 +464,4 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     if (key === remoteAddress) return this.remoteAddress;
     return key === localAddress ? this.localAddress : undefined;
   }
-}
-
-export function checkKeepAlive(idleMs: number | null): void {
-  if (idleMs === null) return;
-  if (typeof idleMs !== 'number') throw new TypeError('keepAliveMs is a number of milliseconds, or null for none');
-  if (!(idleMs > 0 && idleMs < Infinity)) throw new RangeError(`keepAliveMs is more than 0, not ${idleMs}`);
-}
-
-/** The system counts in whole seconds and takes 0 for its default of hours; so what is below a second becomes one. */
-export function toKeepAliveDelay(idleMs: number): number {
-  return Math.max(idleMs, 1000);
-}
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  ECONNRESET: 'the peer reset the connection',
-  EPIPE: 'the peer has closed the connection',
-  ETIMEDOUT: 'the peer did not answer any more',
-};
-
-/** A fresh error for every caller, always with the first cause. */
-function broken(cause: Error): BrokenResourceError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const explanation = (code === undefined ? undefined : EXPLANATIONS[code]) ?? cause.message;
-  return new BrokenResourceError(code === undefined ? explanation : `${explanation} (${code})`, { cause });
-}
-
-/** Rejects with an error that every later call will give again, so that a promise nobody awaits does no harm. */
-function repeatable(error: Error): Promise<never> {
-  return quietly(Promise.reject(error));
-}
-
-function quietly<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
-  return promise;
-}
-
-function ignore(): void {
-  // See repeatable.
 }

@@ -16,7 +16,7 @@ import type { Socket } from 'node:net';
 import { lengthOf, piecesOf } from '../streams/stream-arguments.ts';
 
 /** Up to this size a piece is copied, and neighbouring pieces are copied together. */
-export const COPY_BYTES = 4096;
+const COPY_BYTES = 4096;
 
 /** Most that is given to libuv before the kernel has taken what was given earlier. */
 export const SLICE_BYTES = 262_144;
