@@ -81,8 +81,8 @@ export const commandTable: readonly CommandRow[] = [
     operands: ['ADDRESS'],
     about: 'Connect to ADDRESS, send standard input, print what arrives.',
     details: [
-      'The end of the input is passed on (as with nc -N), then what the peer still sends is printed. If the input is a',
-      "terminal, the peer's end ends the command.",
+      'The end of the input is passed on (as with nc -N); what the peer then still sends is printed.',
+      "If the input is a terminal, the peer's end ends the command.",
     ],
     options: [idleTimeout, connectTimeout, { ...drain, about: drain.about.replace('10s', '1s') }, ...common],
     examples: [
