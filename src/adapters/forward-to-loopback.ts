@@ -59,7 +59,7 @@ export async function forwardToLoopback(
 ): Promise<LoopbackForward> {
   if (typeof connector !== 'function') throw new TypeError('a connector is a function');
   const { listen = 'unix', maxConnections } = options;
-  if (listen !== 'unix' && listen !== 'tcp') throw new TypeError("listen is 'unix' or 'tcp'");
+  if (!['unix', 'tcp'].includes(listen)) throw new TypeError("listen is 'unix' or 'tcp'");
   if (options.path !== undefined && listen !== 'unix') throw new TypeError('a path is for a Unix socket');
   if (options.port !== undefined && listen !== 'tcp') throw new TypeError("a port is for listen: 'tcp'");
   const folder = listen === 'unix' && options.path === undefined ? mkdtempSync(join(tmpdir(), 'bowline-')) : undefined;
