@@ -63,8 +63,7 @@ export function toSocketsApi(connector: Connector): SocketsApiConnect {
   return (address, options = {}) => {
     const { secureTransport = 'off', allowHalfOpen = false } = options;
     if (secureTransport === 'on') throw new MisuseError('this connect() does no TLS: give it a connector that does');
-    if (!['off', 'starttls'].includes(secureTransport))
-      throw new TypeError("secureTransport is 'off' or 'starttls'");
+    if (!['off', 'starttls'].includes(secureTransport)) throw new TypeError("secureTransport is 'off' or 'starttls'");
     return new ConnectorSocket(connector, toTarget(address), secureTransport, allowHalfOpen);
   };
 }

@@ -23,13 +23,11 @@ import { typeErrors } from './compile.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const subpaths = Object.keys(manifest.exports)
-  .filter((subpath) => subpath !== './package.json')
-  .filter((subpath) => existsSync(join(root, manifest.exports[subpath].default)));
+const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
 const specifier = (subpath: string): string => `bowline${subpath.slice(1)}`;
 
 /** Limit for the download: a fifth more than it was when last looked at. */
-const maxPackedBytes = 500_000;
+const maxPackedBytes = 600_000;
 
 let scratch = '';
 let installed = '';
@@ -130,15 +128,11 @@ test('the root is imported in well under a second, and starts nothing', () => {
   assert.match(resources ?? '', /^(,?(PipeWrap|CloseReq|FSReq\w+))*$/);
 });
 
-test(
-  'the command is in the package and runs',
-  { skip: !existsSync(join(root, 'src/cli/main.ts')) && 'no src/cli' },
-  () => {
-    const command = join(installed, manifest.bin.bowline);
-    assert.match(readFileSync(command, 'utf8'), /^#!\/usr\/bin\/env node\n/);
-    assert.match(run(process.execPath, [command, '--help'], scratch), /bowline relay/);
-  },
-);
+test('the command is in the package and runs', () => {
+  const command = join(installed, manifest.bin.bowline);
+  assert.match(readFileSync(command, 'utf8'), /^#!\/usr\/bin\/env node\n/);
+  assert.match(run(process.execPath, [command, '--help'], scratch), /bowline relay/);
+});
 
 test('a strict consumer compiles with library checks on, with @types/node and without', () => {
   const consumer = (of: readonly string[]): string =>
