@@ -54,7 +54,7 @@ class DuplexStream implements HalfCloseableStream {
     duplex.allowHalfOpen = true;
     const isSocket = duplex instanceof Socket || isStreamDuplex(duplex);
     const release = (): void => undefined;
-    this.#receive = new NodeReceiveStream(duplex, { ownsChunks: isSocket, release });
+    this.#receive = new NodeReceiveStream(duplex, { ownsChunks: isSocket, prefetch: true, release });
     this.#send = new NodeSendStream(duplex, { keepsChunks: !isSocket, release });
   }
 

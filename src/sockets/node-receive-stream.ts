@@ -9,8 +9,9 @@
  *     'error'                 broken, with the error as the cause
  *     'close' without either  broken: a stream that was cut off must not look complete
  *
- * A Readable that fails keeps what it had received and not yet emitted; that came before the failure and is told before
- * it. After closing, the events are ignored, a late 'error' among them, which without a listener would end the process.
+ * What had arrived before a failure is told before it, also what the Readable had not emitted yet, as far as it still gives
+ * that away: up to Node 24 it does. From Node 26 on a failed Readable drops it, so a foreign one is emptied as it arrives
+ * (`prefetch`), and only what came while the queue was full is lost with it. After closing, the events are ignored, a late 'error' among them, which without a listener would end the process.
  */
 import type { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
@@ -27,6 +28,8 @@ export interface NodeReceiveStreamOptions {
    * what a foreign Duplex pushes may be a view of anything.
    */
   readonly ownsChunks: boolean;
+  /** Whether to take what arrives before anybody receives. Default `false`. */
+  readonly prefetch?: boolean | undefined;
   /** Lets go of the Readable, once, when this half is closed. */
   readonly release: () => void;
 }
@@ -37,7 +40,7 @@ export class NodeReceiveStream implements ReceiveStream, InboundSource {
   readonly #queue: InboundQueue = new InboundQueue(this);
   readonly #onRelease: () => void;
 
-  constructor(readable: Readable, { ownsChunks, release }: NodeReceiveStreamOptions) {
+  constructor(readable: Readable, { ownsChunks, prefetch = false, release }: NodeReceiveStreamOptions) {
     this.ownsChunks = ownsChunks;
     this.#readable = readable;
     this.#onRelease = release;
@@ -47,6 +50,7 @@ export class NodeReceiveStream implements ReceiveStream, InboundSource {
     if (readable.errored) this.#onError(readable.errored);
     else if (readable.readableEnded) this.#onEnd();
     else if (readable.destroyed) this.#onClose();
+    else if (prefetch) this.#queue.prefetch();
   }
 
   receiveSome(maxBytes?: number): Promise<Bytes | null> {

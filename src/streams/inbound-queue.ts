@@ -5,7 +5,8 @@
  * stream contract is made of. A chunk goes straight to the caller that waits for it; else it is queued, and above QUEUE_BYTES
  * the source is asked to pause until half of that has been taken. The first outcome counts, and it is told after the queue.
  *
- * The source is not started before the first call: whoever opens something and does not read it takes nothing from it.
+ * The source is not started before the first call, so that who opens something and does not read it takes nothing from it;
+ * unless it asks for that itself, with `prefetch`.
  */
 import type { Bytes } from '../core/bytes.ts';
 import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
@@ -73,6 +74,11 @@ export class InboundQueue implements ReceiveStream {
   /** Nothing more will arrive, because something broke. */
   fail(message: string, cause?: unknown): void {
     this.#conclude({ kind: 'broken', message, cause });
+  }
+
+  /** Starts the source before anybody receives: up to QUEUE_BYTES wait here then. */
+  prefetch(): void {
+    this.#resume();
   }
 
   /** Whether the end or a failure is known. */

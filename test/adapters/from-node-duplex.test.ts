@@ -47,6 +47,7 @@ const brokenBy = (cause: unknown) => (error: unknown) => {
 test('an error is told after what came before it, to both directions, again and again', async () => {
   const { duplex, stream } = puppet();
   const reset = new Error('reset');
+  await settle();
   const sending = stream.sendAll(bytes('x'));
   duplex.push('before ');
   duplex.push('it');
