@@ -34,7 +34,14 @@ export type Service =
 export type Command =
   | { readonly name: 'help'; readonly topic: CommandName | undefined }
   | { readonly name: 'version' }
-  | { readonly name: 'relay'; readonly listen: string; readonly connect: string; readonly settings: Settings }
+  | {
+      readonly name: 'relay';
+      readonly listen: string;
+      readonly connect: string;
+      /** --through */
+      readonly through: string | undefined;
+      readonly settings: Settings;
+    }
   | { readonly name: 'connect'; readonly address: string; readonly settings: Settings }
   | { readonly name: 'serve'; readonly address: string; readonly service: Service; readonly settings: Settings };
 
@@ -76,7 +83,7 @@ export function parseArguments(words: readonly string[]): Command {
   const settings = settingsOf(row, values);
   switch (row.name) {
     case 'relay':
-      return { name: 'relay', listen: one, connect: two, settings };
+      return { name: 'relay', listen: one, connect: two, through: textOf(values['through']), settings };
     case 'connect':
       return { name: 'connect', address: one, settings };
     case 'serve':
@@ -120,6 +127,10 @@ function complaintOf(error: Error): string {
     .replace(/\.$/, '')
     .replace(/^Unknown/, 'unknown')
     .replace(/^Option/, 'option');
+}
+
+function textOf(value: Values[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function settingsOf(row: CommandRow, values: Values): Settings {

@@ -40,17 +40,22 @@ const maxConnections: OptionRow = {
 const maxChildren: OptionRow = {
   name: 'max-children',
   value: 'N',
-  about: 'with exec: have at most N commands alive, further connections wait (default 32)',
+  about: 'have at most N commands (exec:, --through) alive, further connections wait (default 32)',
 };
 const workers: OptionRow = {
   name: 'workers',
   value: 'N',
-  about: 'serve with N processes that share one listening socket (tcp: only; default 1: this process alone)',
+  about: 'serve with N processes that share one listening socket (default 1: this process alone)',
 };
 const drain: OptionRow = {
   name: 'drain',
   value: 'DURATION',
   about: 'after the first SIGINT or SIGTERM, let connections end by themselves for this long (default 10s)',
+};
+const through: OptionRow = {
+  name: 'through',
+  value: 'COMMAND',
+  about: 'pass what goes from LISTEN to CONNECT through COMMAND, one for each connection; no shell',
 };
 const common: readonly OptionRow[] = [
   { name: 'json', about: 'print statistics as a line of JSON at the end; with -v also one for every connection' },
@@ -68,11 +73,12 @@ export const commandTable: readonly CommandRow[] = [
       'The end of one direction is passed on and the other goes on, until both have ended.',
       'LISTEN may also be stdio: or exec:command, for one connection.',
     ],
-    options: [maxConnections, maxChildren, idleTimeout, connectTimeout, drain, workers, ...common],
+    options: [through, maxConnections, maxChildren, idleTimeout, connectTimeout, drain, workers, ...common],
     examples: [
       ['bowline relay tcp::8080 tcp:example.org:80', 'forward a port'],
       ['bowline relay tcp:127.0.0.1:5432 unix:/run/postgresql/.s.PGSQL.5432', 'reach a Unix socket over TCP'],
       ["bowline relay unix:/tmp/upper.sock 'exec:tr a-z A-Z'", 'give a command a socket; one command per connection'],
+      ["bowline relay --through 'gzip -c' tcp::9000 tcp:archive:9000", 'compress on the way'],
       ['bowline relay --workers 4 --idle-timeout 5m tcp::443 tcp:10.0.0.7:8443', 'use four cores'],
     ],
   },

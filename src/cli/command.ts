@@ -84,7 +84,7 @@ async function planOf(command: Command): Promise<Plan | string> {
       return `bowline ${version()}\n`;
     case 'relay': {
       const { planRelay } = await import('./relay.ts');
-      return checked(planRelay(command.listen, command.connect, command.settings));
+      return checked(planRelay(command));
     }
     case 'connect': {
       const { planConnect } = await import('./connect.ts');
@@ -121,6 +121,7 @@ async function runAlone(plan: Plan, run: Run): Promise<number> {
     return status;
   } catch (error) {
     run.fail(describeFailure(error), error);
+    run.printReport(exitStatus.failure, {}, statistics.totals(), costOfThisProcess());
     return exitStatus.failure;
   } finally {
     hide();

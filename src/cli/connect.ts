@@ -5,5 +5,5 @@ import type { Plan } from './plan.ts';
 
 /** @throws AddressError the address makes no sense */
 export function planConnect(text: string, settings: Settings): Plan {
-  return { ...planRelay('stdio:', text, settings), command: 'connect' };
+  return { ...planRelay({ listen: 'stdio:', connect: text, through: undefined, settings }), command: 'connect' };
 }

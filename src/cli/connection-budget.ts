@@ -29,8 +29,8 @@ export interface Wishes {
 const MAX_WAITING = 128;
 const SHARE_TO_USE = 0.75;
 const SHARE_TO_WAIT = 0.25;
-/** Standard input and output of a command, and one that it takes for a moment to start it. */
-const DESCRIPTORS_OF_CHILD = 3;
+/** Standard input and output of a command, one that it takes for a moment to start it, and what --through connects to. */
+const DESCRIPTORS_OF_CHILD = 4;
 
 /** The budget for the descriptors that are free now; unknown numbers count as unlimited. */
 export function currentBudget(wishes: Wishes): ConnectionBudget {

@@ -54,8 +54,9 @@ export class Connection {
     });
   }
 
-  far(stream: HalfCloseableStream): Side {
-    return new Side(stream, this.#record.to, () => this.#touch());
+  /** The side that it is connected to, or with a name of its own something in between. */
+  far(stream: HalfCloseableStream, name: string = this.#record.to): Side {
+    return new Side(stream, name, () => this.#touch());
   }
 
   /** Runs `body` until both sides have been silent for the time of --idle-timeout. */

@@ -1,6 +1,7 @@
 /** `bowline relay LISTEN CONNECT`: every connection at one address goes on to the other. */
 import { parseAddress, redactAddress } from '../endpoints/address.ts';
 import type { Address } from '../endpoints/address.ts';
+import { joinCommand, splitCommand } from '../endpoints/grammar/command-words.ts';
 import { relayStreams } from '../streams/pump.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import type { Settings } from './arguments.ts';
@@ -10,20 +11,33 @@ import { destinationOf } from './destination.ts';
 import { EndableInput } from './endable-input.ts';
 import { SideBroken } from './failure.ts';
 import type { Plan } from './plan.ts';
+import { relayThrough } from './relay-through.ts';
 import { serveOnce, serveUntilStopped } from './serving.ts';
 import type { Service } from './serving.ts';
 import { StandardStreams } from './standard-streams.ts';
 import { UsageError } from './usage-error.ts';
 
+export interface RelayWishes {
+  readonly listen: string;
+  readonly connect: string;
+  /** A command that the bytes from `listen` to `connect` go through. */
+  readonly through: string | undefined;
+  readonly settings: Settings;
+}
+
 /** @throws AddressError, UsageError an address makes no sense, or the two do not go together */
-export function planRelay(listenText: string, connectText: string, settings: Settings): Plan {
-  const near = parseAddress(listenText, { role: 'listen' });
-  const far = parseAddress(connectText, { role: 'connect' });
+export function planRelay({ listen, connect, through, settings }: RelayWishes): Plan {
+  const near = parseAddress(listen, { role: 'listen' });
+  const far = parseAddress(connect, { role: 'connect' });
+  const filter = through === undefined ? undefined : parseAddress(execAddressText(through), { role: 'connect' });
   const [nearScheme, farScheme] = [near.scheme.name, far.scheme.name];
   const isSingle = nearScheme === 'stdio' || nearScheme === 'exec';
   if (farScheme === 'stdio') {
     throw new UsageError("stdio: is for one connection: write 'relay stdio: ADDRESS' or 'connect ADDRESS'");
   }
+  if (filter !== undefined && farScheme === 'exec')
+    throw new UsageError('--through needs an address that is not exec:');
+  const runsCommands = farScheme === 'exec' || filter !== undefined;
   return {
     command: 'relay',
     settings,
@@ -33,21 +47,34 @@ export function planRelay(listenText: string, connectText: string, settings: Set
     async run(run, onListening) {
       const budget = currentBudget({
         maxConnections: run.shareOf(settings.maxConnections),
-        maxChildren: farScheme === 'exec' ? run.shareOf(settings.maxChildren) : 0,
+        maxChildren: runsCommands ? run.shareOf(settings.maxChildren) : 0,
         descriptorsEach: 2,
       });
       const children = new Children(budget.children, run);
       const destination = destinationOf(far, settings.connectTimeoutMs, children);
+      const direct: Service['handle'] = (connection, stream) =>
+        destination(async (farStream, over) => {
+          const nearSide = connection.near(over === undefined ? stream : new EndableInput(stream, over));
+          await tolerateUnreadInput([near, far], () =>
+            connection.whileBusy(() => relayStreams(nearSide, connection.far(farStream))),
+          );
+        });
+      const filtered = (command: Address): Service['handle'] => {
+        return (connection, stream) =>
+          children.run(command, (stdio) =>
+            destination(async (farStream) => {
+              const commandSide = connection.far(stdio, redactAddress(command));
+              await tolerateUnreadInput([near], () =>
+                connection.whileBusy(() =>
+                  relayThrough(connection.near(stream), commandSide, connection.far(farStream)),
+                ),
+              );
+            }),
+          );
+      };
       const service: Service = {
         to: redactAddress(far),
-        handle: (connection, stream) =>
-          destination(async (farStream, over) => {
-            const nearStream = connection.near(over === undefined ? stream : new EndableInput(stream, over));
-            const relay = (): Promise<unknown> => relayStreams(nearStream, connection.far(farStream));
-            await connection.whileBusy(relay).catch((error: unknown) => {
-              if (!isUnreadInput(error, [near, far])) throw error;
-            });
-          }),
+        handle: filter === undefined ? direct : filtered(filter),
       };
       if (nearScheme === 'stdio') {
         const whileRead = new CancelScope();
@@ -59,18 +86,30 @@ export function planRelay(listenText: string, connectText: string, settings: Set
       } else {
         await serveUntilStopped(run, near, service, budget, onListening);
       }
-      return farScheme === 'exec' ? { peakChildren: children.peak } : {};
+      return runsCommands ? { peakChildren: children.peak } : {};
     },
   };
 }
 
-/** Whether an error is only that a command has not read all its input. It need not; whether it should, its status tells. */
-function isUnreadInput(error: unknown, sides: readonly Address[]): boolean {
-  if (!(error instanceof SideBroken) || error.during !== 'sending') return false;
-  return sides.some((side) => side.scheme.name === 'exec' && redactAddress(side) === error.address);
+/** A command line as an address. A question mark in it would begin the options of the address, so it is quoted. */
+export function execAddressText(command: string): string {
+  return `exec:${joinCommand(splitCommand(command))}`;
+}
+
+/** Runs `body`; that a command has not read all its input is no failure: whether it should have, its status tells. */
+async function tolerateUnreadInput(sides: readonly Address[], body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    const isRefusal = error instanceof SideBroken && error.during === 'sending';
+    if (!isRefusal || !sides.some((side) => side.scheme.name === 'exec' && redactAddress(side) === error.address)) {
+      throw error;
+    }
+  }
 }
 
 /** Why the workers of --workers cannot share a listener at this address, if so. */
 export function whyNoWorkers({ scheme }: Address): string | undefined {
-  return scheme.name === 'tcp' ? undefined : `workers share a listener at tcp:, not at ${scheme.name}:`;
+  if (scheme.name !== 'stdio' && scheme.name !== 'exec') return undefined;
+  return `${scheme.name}: is a single connection, there is nothing to share`;
 }

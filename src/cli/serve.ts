@@ -1,12 +1,11 @@
 /** `bowline serve ADDRESS --echo|--discard|--source|--exec`: the built-in services, one instance per connection. */
 import type { HalfCloseableStream, ReceiveStream } from '../core/stream.ts';
 import { parseAddress } from '../endpoints/address.ts';
-import { joinCommand, splitCommand } from '../endpoints/grammar/command-words.ts';
 import { gather } from '../tasks/gather.ts';
 import type { Service as ServiceName, Settings } from './arguments.ts';
 import { currentBudget } from './connection-budget.ts';
 import type { Plan } from './plan.ts';
-import { planRelay, whyNoWorkers } from './relay.ts';
+import { execAddressText, planRelay, whyNoWorkers } from './relay.ts';
 import { serveUntilStopped } from './serving.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -17,9 +16,8 @@ export function planServe(text: string, service: ServiceName, settings: Settings
   if (scheme === 'stdio' || scheme === 'exec')
     throw new UsageError(`serve listens on tcp: or unix:, not on ${scheme}:`);
   if (service.kind === 'exec') {
-    // A question mark that is not quoted would begin the options of the address.
-    const command = joinCommand(splitCommand(service.command));
-    return { ...planRelay(text, `exec:${command}`, settings), command: 'serve' };
+    const connect = execAddressText(service.command);
+    return { ...planRelay({ listen: text, connect, through: undefined, settings }), command: 'serve' };
   }
   return {
     command: 'serve',

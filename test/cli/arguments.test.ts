@@ -57,6 +57,7 @@ test('relay: the defaults', () => {
     name: 'relay',
     listen: 'tcp::1',
     connect: 'unix:/x',
+    through: undefined,
     settings: {
       maxConnections: undefined,
       maxChildren: 32,

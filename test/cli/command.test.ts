@@ -35,7 +35,8 @@ test('a command line that makes no sense costs one line on standard error and st
     [['relay', 'localhost:80', 'tcp:x:1'], /^bowline: "localhost:80": there is no scheme/],
     [['connect', 'tcp:localhost'], /^bowline: tcp:localhost: .*port/],
     [['relay', 'tcp::1', 'stdio:'], /^bowline: stdio: is for one connection/],
-    [['relay', 'unix:/tmp/x', 'tcp:x:1', '--workers', '2'], /^bowline: no --workers here: .* not at unix:/],
+    [['relay', '-', 'tcp:x:1', '--workers', '2'], /^bowline: no --workers here: stdio: is a single connection/],
+    [['relay', 'tcp::1', 'exec:cat', '--through', 'cat'], /^bowline: --through needs an address that is not exec:/],
     [['serve', 'stdio:', '--echo'], /^bowline: serve listens on tcp: or unix:/],
     [['serve', 'tcp::0', '--exec', "cat 'x"], /^bowline: .*quote is not closed/],
   ];
@@ -123,6 +124,36 @@ test('relay: --max-children lets further connections wait for their turn', async
   relay.child.kill('SIGTERM');
   const { peakChildren, peakOpen, connections } = lastJson((await relay.ended).stdout);
   assert.deepEqual([peakChildren, peakOpen, connections], [1, 3, 3]);
+});
+
+test('relay: --through passes what goes forward through a command, and nothing else', async (t) => {
+  const far = await answerAtTheEnd(t);
+  const relay = new BowlineProcess(t, [
+    ...['relay', 'tcp:127.0.0.1:0', `tcp:127.0.0.1:${far}`],
+    ...['--through', 'tr a-z A-Z', '--max-children', '2', '--json'],
+  ]);
+  const port = await relay.port();
+  const answers = await Promise.all(
+    ['one', 'two', 'three', 'four', 'five'].map(async (text) => {
+      const client = await rawClient(t, port);
+      client.end(text);
+      return (await readAll(client)).toString();
+    }),
+  );
+  assert.deepEqual(answers, ['ONE', 'TWO', 'THREE', 'FOUR', 'FIVE']);
+  relay.child.kill('SIGTERM');
+  const { connections, peakChildren, failed } = lastJson((await relay.ended).stdout);
+  assert.deepEqual([connections, peakChildren, failed], [5, 2, 0]);
+});
+
+test('relay: a filter need not read all its input, but has to end with status 0', async (t) => {
+  const far = `tcp:127.0.0.1:${await answerAtTheEnd(t)}`;
+  const [partial, failing] = await Promise.all([
+    bowline(t, ['relay', '-', far, '--through', 'head -1'], 'first\n'.repeat(100_000)),
+    bowline(t, ['relay', '-', far, '--through', "sh -c 'cat; exit 3'"], 'all'),
+  ]);
+  assert.deepEqual(partial, { status: 0, stdout: 'first\n', stderr: '' });
+  assert.deepEqual(failing, { status: 1, stdout: 'all', stderr: 'bowline: exec:sh …: ended with status 3\n' });
 });
 
 test('relay: a command that fails is told with its connection, and the relay goes on', async (t) => {

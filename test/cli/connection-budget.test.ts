@@ -18,7 +18,7 @@ test('whatever the limit of descriptors, what is taken leaves a quarter of them 
           descriptorsEach,
         });
         assert.ok(handled >= 1 && waiting >= 1 && children <= maxChildren);
-        const used = maxChildren === 0 ? handled * descriptorsEach : handled + children * 3;
+        const used = maxChildren === 0 ? handled * descriptorsEach : handled + children * 4;
         assert.ok(used + waiting <= free * 0.75, `${used} + ${waiting} of ${free}`);
       },
     ),
