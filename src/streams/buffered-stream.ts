@@ -26,7 +26,7 @@ import {
   IncompleteRead,
 } from '../core/errors.ts';
 import type { Stream } from '../core/stream.ts';
-import { completed, refusal } from '../tasks/waiter.ts';
+import { completed, quietIfCancelled, refusal } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { sendEofThrough } from './half-close.ts';
 import type { SendEofOf } from './half-close.ts';
@@ -59,10 +59,7 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   /** Owns `stream` from now on. */
   constructor(stream: S) {
     this.stream = stream;
-    this.sendEof = sendEofThrough(stream, async (below) => {
-      this.#checkAttached();
-      await below.sendEof();
-    });
+    this.sendEof = sendEofThrough(stream, (below) => this.#passDown(() => below.sendEof()));
   }
 
   get [wrapped](): S {
@@ -199,14 +196,12 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     return iterateChunks(this);
   }
 
-  async sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    this.#checkAttached();
-    await this.stream.sendAll(data);
+  sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    return this.#passDown(() => this.stream.sendAll(data));
   }
 
-  async waitSendAllMightNotBlock(): Promise<void> {
-    this.#checkAttached();
-    await this.stream.waitSendAllMightNotBlock();
+  waitSendAllMightNotBlock(): Promise<void> {
+    return this.#passDown(() => this.stream.waitSendAllMightNotBlock());
   }
 
   async close(): Promise<void> {
@@ -269,8 +264,16 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     }
   }
 
+  #passDown(operation: () => Promise<void>): Promise<void> {
+    return this.#state === 'detached' ? Promise.reject(detached()) : operation();
+  }
+
   /** Runs the part of an operation that waits, with the receiving direction taken. */
-  async #occupy<T>(body: () => Promise<T>): Promise<T> {
+  #occupy<T>(body: () => Promise<T>): Promise<T> {
+    return quietIfCancelled(this.#runOccupied(body));
+  }
+
+  async #runOccupied<T>(body: () => Promise<T>): Promise<T> {
     this.#isReceiving = true;
     try {
       return await body();

@@ -5,6 +5,7 @@
  * has a `return` that would make `break` mean something to the stream, and it costs three times as much per chunk.
  */
 import type { Bytes } from '../core/bytes.ts';
+import { quietIfCancelled } from '../tasks/waiter.ts';
 
 interface Chunks {
   receiveSome(): Promise<Bytes | null>;
@@ -23,7 +24,7 @@ class ChunkIterator implements AsyncIterableIterator<Bytes, undefined> {
   }
 
   next(): Promise<IteratorResult<Bytes, undefined>> {
-    return this.#stream.receiveSome().then(toResult);
+    return quietIfCancelled(this.#stream.receiveSome().then(toResult));
   }
 
   [Symbol.asyncIterator](): this {

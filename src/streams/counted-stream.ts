@@ -7,6 +7,7 @@ import type { Bytes } from '../core/bytes.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Stream } from '../core/stream.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
+import { quietIfCancelled } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { sendEofThrough } from './half-close.ts';
 import type { SendEofOf } from './half-close.ts';
@@ -61,25 +62,20 @@ export class CountedStream<S extends Stream = Stream> implements Stream {
     return { received: perSecond(this.#bytesReceived - received), sent: perSecond(this.#bytesSent - sent), overMs };
   }
 
-  async sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    await this.stream.sendAll(data);
-    this.#bytesSent += lengthOf(data);
+  sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    return quietIfCancelled(this.#sendCounted(data));
   }
 
   waitSendAllMightNotBlock(): Promise<void> {
     return this.stream.waitSendAllMightNotBlock();
   }
 
-  async receiveSome(maxBytes?: number): Promise<Bytes | null> {
-    const chunk = await this.stream.receiveSome(maxBytes);
-    if (chunk !== null) this.#bytesReceived += chunk.length;
-    return chunk;
+  receiveSome(maxBytes?: number): Promise<Bytes | null> {
+    return quietIfCancelled(this.#receiveCounted(maxBytes));
   }
 
-  async receiveInto(buffer: Uint8Array): Promise<number | null> {
-    const length = await receiveInto(this.stream, buffer);
-    if (length !== null) this.#bytesReceived += length;
-    return length;
+  receiveInto(buffer: Uint8Array): Promise<number | null> {
+    return quietIfCancelled(this.#receiveIntoCounted(buffer));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Bytes, undefined> {
@@ -96,5 +92,22 @@ export class CountedStream<S extends Stream = Stream> implements Stream {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #sendCounted(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    await this.stream.sendAll(data);
+    this.#bytesSent += lengthOf(data);
+  }
+
+  async #receiveCounted(maxBytes: number | undefined): Promise<Bytes | null> {
+    const chunk = await this.stream.receiveSome(maxBytes);
+    if (chunk !== null) this.#bytesReceived += chunk.length;
+    return chunk;
+  }
+
+  async #receiveIntoCounted(buffer: Uint8Array): Promise<number | null> {
+    const length = await receiveInto(this.stream, buffer);
+    if (length !== null) this.#bytesReceived += length;
+    return length;
   }
 }

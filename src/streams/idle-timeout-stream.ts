@@ -16,6 +16,7 @@ import type { Clock } from '../core/clock.ts';
 import { BrokenResourceError, ClosedResourceError, TooSlowError } from '../core/errors.ts';
 import type { Stream } from '../core/stream.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
+import { quietIfCancelled } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { sendEofThrough } from './half-close.ts';
 import type { SendEofOf } from './half-close.ts';
@@ -46,7 +47,7 @@ export class IdleTimeoutStream<S extends Stream = Stream> implements Stream {
     if (typeof idleMs !== 'number') throw new TypeError(`idleMs is a number of milliseconds, not ${typeof idleMs}`);
     if (!(idleMs > 0)) throw new RangeError(`idleMs is more than 0, not ${idleMs}`);
     this.stream = stream;
-    this.sendEof = sendEofThrough(stream, (below) => this.#moving(() => below.sendEof()));
+    this.sendEof = sendEofThrough(stream, (below) => quietIfCancelled(this.#moving(() => below.sendEof())));
     this.#idleMs = idleMs;
     this.#clock = currentEnvironment().clock;
     this.#lastMovement = this.#clock.now();
@@ -57,30 +58,27 @@ export class IdleTimeoutStream<S extends Stream = Stream> implements Stream {
     return this.stream;
   }
 
-  async sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+  sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
     const wrong = wrongData(data);
-    if (wrong !== undefined) throw wrong;
-    if (lengthOf(data) <= PART_BYTES) {
-      await this.#moving(() => this.stream.sendAll(data));
-      return;
-    }
-    for (const part of partsOf(data)) await this.#moving(() => this.stream.sendAll(part));
+    if (wrong !== undefined) return Promise.reject(wrong);
+    const isShort = lengthOf(data) <= PART_BYTES;
+    return quietIfCancelled(isShort ? this.#moving(() => this.stream.sendAll(data)) : this.#sendInParts(data));
   }
 
-  async waitSendAllMightNotBlock(): Promise<void> {
-    try {
-      await this.stream.waitSendAllMightNotBlock();
-    } catch (error) {
-      throw this.#explain(error);
-    }
+  waitSendAllMightNotBlock(): Promise<void> {
+    return quietIfCancelled(
+      this.stream.waitSendAllMightNotBlock().catch((error: unknown) => {
+        throw this.#explain(error);
+      }),
+    );
   }
 
   receiveSome(maxBytes?: number): Promise<Bytes | null> {
-    return this.#moving(() => this.stream.receiveSome(maxBytes));
+    return quietIfCancelled(this.#moving(() => this.stream.receiveSome(maxBytes)));
   }
 
   receiveInto(buffer: Uint8Array): Promise<number | null> {
-    return this.#moving(() => receiveInto(this.stream, buffer));
+    return quietIfCancelled(this.#moving(() => receiveInto(this.stream, buffer)));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Bytes, undefined> {
@@ -99,6 +97,10 @@ export class IdleTimeoutStream<S extends Stream = Stream> implements Stream {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #sendInParts(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    for (const part of partsOf(data)) await this.#moving(() => this.stream.sendAll(part));
   }
 
   async #moving<T>(operation: () => Promise<T>): Promise<T> {

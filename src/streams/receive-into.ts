@@ -1,5 +1,6 @@
 /** Receiving into memory of the caller, on every stream: directly where the stream can, by one copy where it cannot. */
 import type { ReceiveStream } from '../core/stream.ts';
+import { quietIfCancelled } from '../tasks/waiter.ts';
 import { wrongBuffer } from './stream-arguments.ts';
 
 /**
@@ -13,9 +14,10 @@ export function receiveInto(stream: ReceiveStream, buffer: Uint8Array): Promise<
   if (stream.receiveInto !== undefined) return stream.receiveInto(buffer);
   const wrong = wrongBuffer(buffer);
   if (wrong !== undefined) return Promise.reject(wrong);
-  return stream.receiveSome(buffer.length).then((chunk) => {
+  const received = stream.receiveSome(buffer.length).then((chunk) => {
     if (chunk === null) return null;
     buffer.set(chunk);
     return chunk.length;
   });
+  return quietIfCancelled(received);
 }

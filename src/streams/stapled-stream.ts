@@ -11,7 +11,7 @@ import { wrapped } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
 import { ClosedResourceError } from '../core/errors.ts';
 import type { HalfCloseableStream, ReceiveStream, SendStream } from '../core/stream.ts';
-import { refusal } from '../tasks/waiter.ts';
+import { quietIfCancelled, refusal } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { isHalfCloseable } from './half-close.ts';
 import { receiveInto } from './receive-into.ts';
@@ -56,7 +56,11 @@ export class StapledStream<
   }
 
   /** Half-closes the sending stream where it can do that, else closes it. */
-  async sendEof(): Promise<void> {
+  sendEof(): Promise<void> {
+    return quietIfCancelled(this.#endSending());
+  }
+
+  async #endSending(): Promise<void> {
     if (this.#isEofSent) return;
     if (!this.#isOpen) throw new ClosedResourceError();
     const { sendStream } = this;

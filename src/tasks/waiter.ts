@@ -19,7 +19,8 @@
  * Source: Trio `wait_task_rescheduled` with its abort function; "a value that was given is kept" is Trio's rule too.
  */
 import { debugEnabled } from '../platform/debug.ts';
-import type { Cancelled, ScopeExitedError } from './cancelled.ts';
+import { Cancelled } from './cancelled.ts';
+import type { ScopeExitedError } from './cancelled.ts';
 import { currentNode } from './environment.ts';
 import type { RegisteredWait, ScopeNode, WaitKind } from './scope-node.ts';
 import { startNewTurn, turnIsDue } from './turns.ts';
@@ -250,6 +251,19 @@ export function completed<T>(value: T): Promise<T> {
   return new Promise((resolve) => {
     setImmediate(resolve, value);
   });
+}
+
+/**
+ * What an operation returns that is made of several waits, or that wraps one. An `async` function makes a promise of its own,
+ * which would end the process if the scope is cancelled while nobody awaits it yet; this one is as quiet as a single wait.
+ * All other errors stay what they are.
+ */
+export function quietIfCancelled<T>(operation: Promise<T>): Promise<T> {
+  const result: Promise<T> = operation.then(undefined, (error: unknown) => {
+    if (error instanceof Cancelled) result.catch(ignore);
+    throw error;
+  });
+  return result;
 }
 
 /** A cancel point that also gives everything else a turn: I/O, timers, other tasks. For long computations. */

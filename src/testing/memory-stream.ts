@@ -19,7 +19,7 @@ import type { ReceiveStream, SendStream } from '../core/stream.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
 import { wrongCount, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
 import { StapledStream } from '../streams/stapled-stream.ts';
-import { checkpoint } from '../tasks/waiter.ts';
+import { checkpoint, quietIfCancelled } from '../tasks/waiter.ts';
 import { MemoryByteQueue } from './memory-byte-queue.ts';
 import { pipe, pipePair } from './pipe-streams.ts';
 
@@ -48,17 +48,17 @@ export class MemorySendStream implements SendStream {
     this.closeHook = hooks.closeHook;
   }
 
-  async sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+  sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
     const wrong = wrongData(data);
-    if (wrong !== undefined) throw wrong;
-    await this.#exclusively(async () => {
+    if (wrong !== undefined) return Promise.reject(wrong);
+    return this.#exclusively(async () => {
       this.#outgoing.put(data);
       await this.sendAllHook?.();
     });
   }
 
-  async waitSendAllMightNotBlock(): Promise<void> {
-    await this.#exclusively(async () => {
+  waitSendAllMightNotBlock(): Promise<void> {
+    return this.#exclusively(async () => {
       await this.waitSendAllMightNotBlockHook?.();
     });
   }
@@ -91,7 +91,11 @@ export class MemorySendStream implements SendStream {
     return this.#outgoing.getNowait(maxBytes);
   }
 
-  async #exclusively(body: () => Promise<void>): Promise<void> {
+  #exclusively(body: () => Promise<void>): Promise<void> {
+    return quietIfCancelled(this.#runExclusively(body));
+  }
+
+  async #runExclusively(body: () => Promise<void>): Promise<void> {
     this.#checkOpen();
     if (this.#isBusy) throw new BusyResourceError();
     this.#isBusy = true;
@@ -129,9 +133,13 @@ export class MemoryReceiveStream implements ReceiveStream {
     this.closeHook = hooks.closeHook;
   }
 
-  async receiveSome(maxBytes?: number): Promise<Bytes | null> {
+  receiveSome(maxBytes?: number): Promise<Bytes | null> {
     const wrong = wrongMaxBytes(maxBytes);
-    if (wrong !== undefined) throw wrong;
+    if (wrong !== undefined) return Promise.reject(wrong);
+    return quietIfCancelled(this.#receive(maxBytes));
+  }
+
+  async #receive(maxBytes: number | undefined): Promise<Bytes | null> {
     if (!this.#isOpen) throw new ClosedResourceError();
     if (this.#isBusy) throw new BusyResourceError();
     this.#isBusy = true;

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import type { HalfCloseableStream, Stream } from 'bowline/core';
-import { BufferedStream, CountedStream, IdleTimeoutStream, StapledStream } from 'bowline/streams';
-import { withClock } from 'bowline/tasks';
+import { BufferedStream, CountedStream, IdleTimeoutStream, receiveInto, StapledStream } from 'bowline/streams';
+import { CancelScope, withClock } from 'bowline/tasks';
 import {
   checkHalfCloseableStream,
   checkOneWayStream,
@@ -83,3 +84,44 @@ test('the halves of a StapledStream keep the one-way contract through it', () =>
       });
     }
   }));
+
+const operations: Readonly<Record<string, (stream: HalfCloseableStream) => Promise<unknown>>> = {
+  receiveSome: (stream) => stream.receiveSome(),
+  receiveInto: (stream) => receiveInto(stream, new Uint8Array(10)),
+  'a step of an iteration': (stream) => stream[Symbol.asyncIterator]().next(),
+  sendAll: (stream) => stream.sendAll(new Uint8Array(100_000)),
+  waitSendAllMightNotBlock: (stream) => stream.waitSendAllMightNotBlock(),
+  sendEof: (stream) => stream.sendEof(),
+};
+
+test('operations of any stream that nobody awaits do not end the process when they are cancelled', async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    for (const [name, wrap] of Object.entries(wrappers)) {
+      for (const makeBelow of Object.values(transports)) {
+        for (const [what, operation] of Object.entries(operations)) {
+          for (const when of ['before', 'after']) {
+            const [below, peer] = await makeBelow();
+            const stream = wrap(below);
+            const scope = new CancelScope();
+            await scope.run(async () => {
+              if (when === 'before') scope.cancel();
+              void operation(stream);
+              await Promise.resolve();
+              scope.cancel();
+              await new Promise((resolve) => setImmediate(resolve));
+            });
+            stream.abort();
+            peer.abort();
+            await new Promise((resolve) => setImmediate(resolve));
+            assert.deepEqual(unhandled, [], `${what} of ${name}, cancelled ${when} it began`);
+          }
+        }
+      }
+    }
+  } finally {
+    process.off('unhandledRejection', onUnhandled);
+  }
+});
