@@ -28,7 +28,7 @@ import { report } from '../observe/report.ts';
 import { StapledStream } from '../streams/stapled-stream.ts';
 import { checkDuration } from '../tasks/cancel-scope.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
-import { cancelRequested, pass, suspend } from '../tasks/waiter.ts';
+import { cancelRequested, pass, quietIfCancelled, refusal, suspend } from '../tasks/waiter.ts';
 import { NodeReceiveStream } from './node-receive-stream.ts';
 import { NodeSendStream } from './node-send-stream.ts';
 import { ProcessOwner } from './process-owner.ts';
@@ -89,6 +89,9 @@ export async function openProcess(
   const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
   checkDuration(graceMs);
   await pass();
+  // The scope may have been cancelled since; from here to the wait for the child nothing else runs.
+  const refused = refusal();
+  if (refused !== undefined) return refused;
   const startedAt = performance.now();
   try {
     const child = spawn(command, [...args], spawnOptions(options, stdio));
@@ -166,7 +169,11 @@ export class Process implements AsyncResource {
    * Waits until the process has ended, which says nothing of its output: that may still be waiting to be read. Any
    * number of callers; cancelling one disturbs nothing.
    */
-  async wait(): Promise<ProcessExit> {
+  wait(): Promise<ProcessExit> {
+    return quietIfCancelled(this.#waitForExit());
+  }
+
+  async #waitForExit(): Promise<ProcessExit> {
     await pass();
     while (this.#exit === undefined) await this.#untilEnd();
     return this.#exit;

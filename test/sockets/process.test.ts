@@ -459,3 +459,20 @@ test('PROC-14 a signal for a process group of its own', async () => {
   assert.deepEqual(await child.wait(), { exitCode: null, signal: 'SIGINT' });
   await child.close();
 });
+
+test('a cancel in the very moment of the start is a cancel, and no child is left behind', async () => {
+  for (let microtasks = 0; microtasks < 4; microtasks++) {
+    const scope = new CancelScope();
+    let child: Process | undefined;
+    const running = scope.tryRun(async () => {
+      child = await openProcess('sleep', ['100']);
+    });
+    for (let i = 0; i < microtasks; i++) await Promise.resolve();
+    scope.cancel();
+    assert.deepEqual(await running, child === undefined ? { cancelled: true } : { cancelled: false, value: undefined });
+    await (child as Process | undefined)?.close();
+    // Node lets go of a process that has ended a turn later.
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(process.getActiveResourcesInfo().includes('ProcessWrap'), false);
+  }
+});
