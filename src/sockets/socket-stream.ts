@@ -35,7 +35,7 @@ import type { SocketStream } from '../core/network.ts';
 import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
 import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
-import { DEFAULT_MAX_BYTES, lengthOf, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
+import { DEFAULT_MAX_BYTES, lengthOf, lostMemory, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
 import { pass, Waiter } from '../tasks/waiter.ts';
 import { copyOut } from './chunk-pool.ts';
 import { fromNodeAddress } from './node-address.ts';
@@ -212,8 +212,9 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   onLentBytes(lent: Uint8Array, length: number): boolean {
     const receiver = this.#receiver;
     if (receiver === undefined || !receiver.pending) return this.#enqueue(copyOut(lent, 0, length));
-    if (length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0) return this.#wakeWith(copyOut(lent, 0, length));
     const target = this.#target;
+    if (length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0 || target?.length === 0)
+      return this.#wakeWith(copyOut(lent, 0, length));
     const limit = target === undefined ? this.#maxBytes : target.length;
     const taken = length < limit ? length : limit;
     // Before the receiver hears of it: then the queue is right when its next call comes.
@@ -251,6 +252,8 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     const target = this.#target;
     if (target === undefined) {
       receiver.resolve(this.#take(this.#maxBytes));
+    } else if (target.length === 0) {
+      receiver.reject(lostMemory());
     } else {
       const chunk = this.#take(target.length);
       target.set(chunk);

@@ -13,7 +13,7 @@ import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../
 import type { ReceiveStream } from '../core/stream.ts';
 import { cancelRequested, pass, Waiter } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
-import { DEFAULT_MAX_BYTES, wrongBuffer, wrongMaxBytes } from './stream-arguments.ts';
+import { DEFAULT_MAX_BYTES, lostMemory, wrongBuffer, wrongMaxBytes } from './stream-arguments.ts';
 
 /** Received but not yet taken: from here on the source is paused. One chunk may go beyond it. */
 const QUEUE_BYTES = 65_536;
@@ -59,7 +59,8 @@ export class InboundQueue implements ReceiveStream {
     if (chunk.length === 0 || this.#isClosed || this.#outcome !== undefined) return;
     this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
-    if (this.#waiter.pending) this.#waiter.resolve(this.#take(this.#max, this.#into));
+    if (this.#into?.length === 0) this.#waiter.reject(lostMemory());
+    else if (this.#waiter.pending) this.#waiter.resolve(this.#take(this.#max, this.#into));
     if (this.#queuedBytes >= QUEUE_BYTES && !this.#isPaused) {
       this.#isPaused = true;
       this.#source.pause();

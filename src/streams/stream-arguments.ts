@@ -25,6 +25,11 @@ export function wrongBuffer(buffer: Uint8Array): TypeError | RangeError | undefi
   return undefined;
 }
 
+/** For a `receiveInto` whose memory was given away (to a worker, say) or shrunk while it waited. The bytes stay for the next call. */
+export function lostMemory(): TypeError {
+  return new TypeError('the buffer of this receiveInto was detached or shrunk to nothing while it waited');
+}
+
 /** What is wrong with the data given to `sendAll`, if anything. */
 export function wrongData(data: Uint8Array | readonly Uint8Array[]): TypeError | undefined {
   if (data instanceof Uint8Array) return undefined;

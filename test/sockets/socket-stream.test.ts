@@ -549,3 +549,17 @@ test('asyncDispose is close', async () => {
   await assert.rejects(client.receiveSome(), ClosedResourceError);
   server.abort();
 });
+
+test('memory that is detached while receiveInto waits is a TypeError of that call, and no byte is lost', async () => {
+  const { client, server } = await socketPair();
+  // Small chunks are handed over in another way than large ones.
+  for (const size of [3, 20_000]) {
+    const memory = new Uint8Array(32_768);
+    const receiving = server.receiveInto(memory);
+    structuredClone(memory, { transfer: [memory.buffer] });
+    await client.sendAll(new Uint8Array(size).fill(7));
+    await assert.rejects(receiving, TypeError);
+    for (let left = size; left > 0;) left -= ((await server.receiveSome(left)) as Uint8Array).length;
+  }
+  closeBoth({ client, server });
+});
