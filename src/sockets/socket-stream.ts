@@ -49,6 +49,9 @@ import type { Wakeable } from './wake-list.ts';
 /** Reading stops when this much is queued unclaimed, and goes on when half of it has been taken. */
 const QUEUE_BYTES = 65_536;
 
+/** The same for chunks: a peer that sends single bytes fills memory with the objects around them, 200 bytes each. */
+const QUEUE_CHUNKS = 1024;
+
 /** Smaller chunks than this wait for the other reads of the turn, see wake-list.ts. */
 const WAKE_TOGETHER_BYTES = 8192;
 
@@ -191,7 +194,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
       queue.shift();
     }
     this.#queuedBytes -= chunk.length;
-    if (!this.#isReading && this.#queuedBytes <= QUEUE_BYTES / 2) this.#read();
+    if (!this.#isReading && this.#queuedBytes <= QUEUE_BYTES / 2 && queue.length <= QUEUE_CHUNKS / 2) this.#read();
     return chunk;
   }
 
@@ -199,7 +202,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     if (this.#queue === undefined) this.#queue = [chunk];
     else this.#queue.push(chunk);
     this.#queuedBytes += chunk.length;
-    this.#isReading = this.#queuedBytes < QUEUE_BYTES;
+    this.#isReading = this.#queuedBytes < QUEUE_BYTES && this.#queue.length < QUEUE_CHUNKS;
     return this.#isReading;
   }
 

@@ -563,3 +563,24 @@ test('memory that is detached while receiveInto waits is a TypeError of that cal
   }
   closeBoth({ client, server });
 });
+
+test('a peer that sends single bytes which nobody receives is held back after 1024 of them, and none is lost', async () => {
+  const { stream, peer } = await rawPair();
+  peer.setNoDelay(true);
+  peer.write('x');
+  await stream.receiveSome();
+  let sent = 1;
+  for (let isRead = true; isRead && sent < 5000;) {
+    peer.write('x');
+    sent++;
+    isRead = false;
+    for (let turn = 0; turn < 50 && !isRead; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      isRead = stream.bytesReceived === sent;
+    }
+  }
+  assert.equal(stream.bytesReceived, 1 + 1024);
+  peer.end();
+  assert.equal((await receiveAll(stream)).length, sent - 1);
+  stream.abort();
+});
