@@ -29,7 +29,19 @@ const DEBIAN_PACKAGES = {
   'systemd-socket-activate': 'systemd',
 };
 
-const FILES = ['http', 'undici', 'ws', 'ssh', 'postgres', 'redis', 'half-close', 'download', 'activation'];
+const FILES = [
+  'http',
+  'undici',
+  'ws',
+  'tls',
+  'ssh',
+  'postgres',
+  'redis',
+  'half-close',
+  'download',
+  'command',
+  'activation',
+];
 
 installLibraries();
 const cases = [];

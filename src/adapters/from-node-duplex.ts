@@ -131,11 +131,13 @@ class DuplexStream implements HalfCloseableStream {
 }
 
 function checkDuplex(duplex: unknown): asserts duplex is Duplex {
-  const { on, write, resume, readableObjectMode, writableObjectMode, readableEncoding } = (duplex ??
+  const { on, write, resume, writableLength, readableObjectMode, writableObjectMode, readableEncoding } = (duplex ??
     {}) as Partial<Duplex>;
   if (typeof on !== 'function' || typeof write !== 'function' || typeof resume !== 'function') {
     throw new TypeError('not a Duplex');
   }
+  // Others (streamx) do not call back when a write is done, so there would be no back-pressure and no end of a send.
+  if (typeof writableLength !== 'number') throw new TypeError('a Duplex, but not one of Node or made after it');
   if (readableObjectMode === true || writableObjectMode === true)
     throw new TypeError('a Duplex in object mode has no bytes');
   if (typeof readableEncoding === 'string') throw new TypeError('a Duplex with setEncoding() gives text and not bytes');

@@ -1,6 +1,6 @@
 /**
- * The receiving half of something that Node gives as a Readable: the output of a child process, our own standard input, a
- * foreign Duplex. What we open ourselves as a socket does not come through here; it has a cheaper path.
+ * The receiving half of something that Node gives as a Readable: our own standard input, a foreign Duplex. Sockets of
+ * ours and pipes of child processes do not come through here; they have a cheaper path.
  *
  * A Readable says what happened in five events, in orders that differ between implementations:
  *

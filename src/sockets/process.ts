@@ -29,8 +29,8 @@ import { StapledStream } from '../streams/stapled-stream.ts';
 import { checkDuration } from '../tasks/cancel-scope.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
 import { cancelRequested, pass, quietIfCancelled, refusal, suspend } from '../tasks/waiter.ts';
-import { NodeReceiveStream } from './node-receive-stream.ts';
 import { NodeSendStream } from './node-send-stream.ts';
+import { PipeReceiveStream } from './pipe-receive-stream.ts';
 import { ProcessOwner } from './process-owner.ts';
 
 /**
@@ -133,8 +133,8 @@ export class Process implements AsyncResource {
     this.#clock = currentEnvironment().clock;
     const [stdin, stdout, stderr] = child.stdio as (Socket | null | undefined)[];
     this.stdin = stdin ? new NodeSendStream(stdin, { release: () => stdin.destroy() }) : null;
-    this.stdout = stdout ? receiveFrom(stdout) : null;
-    this.stderr = stderr ? receiveFrom(stderr) : null;
+    this.stdout = stdout ? new PipeReceiveStream(stdout) : null;
+    this.stderr = stderr ? new PipeReceiveStream(stderr) : null;
     // Takes the pipes out of the hands of Node's own end of a process, which would drain and discard them.
     child.stdio.fill(null as never);
     this.#owner = new ProcessOwner(`process ${command}`, () => {
@@ -285,10 +285,6 @@ export class Process implements AsyncResource {
     for (const callback of [...this.#onEnd]) callback();
     this.#onEnd.clear();
   }
-}
-
-function receiveFrom(socket: Socket): NodeReceiveStream {
-  return new NodeReceiveStream(socket, { ownsChunks: true, release: () => socket.destroy() });
 }
 
 function checkCommand(command: unknown, args: unknown): void {
