@@ -11,7 +11,7 @@
 import type { Bytes } from '../core/bytes.ts';
 import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
 import type { ReceiveStream } from '../core/stream.ts';
-import { cancelRequested, pass, Waiter } from '../tasks/waiter.ts';
+import { completed, refusal, Waiter } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { DEFAULT_MAX_BYTES, lostMemory, wrongBuffer, wrongMaxBytes } from './stream-arguments.ts';
 
@@ -42,8 +42,6 @@ export class InboundQueue implements ReceiveStream {
   #isPaused = true;
   #outcome: Outcome | undefined;
   #isClosed = false;
-  /** A call is past its checks and has not registered its wait yet. */
-  #isEntering = false;
   /** What the pending wait asked for. */
   #max = 0;
   #into: Uint8Array | undefined;
@@ -124,35 +122,22 @@ export class InboundQueue implements ReceiveStream {
   }
 
   #receive(max: number, into: Uint8Array | undefined): Promise<Bytes | number | null> {
-    if (this.#isClosed) return refusal(new ClosedResourceError());
-    if (this.#waiter.pending || this.#isEntering) return Promise.reject(new BusyResourceError());
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll as Promise<never>;
-    if (toll === undefined) return this.#receiveNow(max, into);
-    this.#isEntering = true;
-    const result = toll
-      .finally(() => {
-        this.#isEntering = false;
-      })
-      .then(() => this.#receiveNow(max, into));
-    result.catch(ignore);
-    return result;
-  }
-
-  #receiveNow(max: number, into: Uint8Array | undefined): Promise<Bytes | number | null> {
-    if (this.#isClosed) return refusal(new ClosedResourceError());
+    if (this.#isClosed) return again(new ClosedResourceError());
+    if (this.#waiter.pending) return Promise.reject(new BusyResourceError());
+    const refused = refusal();
+    if (refused !== undefined) return refused;
     if (this.#queuedBytes > 0) {
       const bytes = this.#take(max, into);
       if (this.#queuedBytes <= QUEUE_BYTES / 2) this.#resume();
-      return Promise.resolve(bytes);
+      return completed(bytes);
     }
     const outcome = this.#outcome;
-    if (outcome?.kind === 'end') return Promise.resolve(null);
-    if (outcome !== undefined) return refusal(broken(outcome));
+    if (outcome?.kind === 'end') return completed(null);
+    if (outcome !== undefined) return again(broken(outcome));
     this.#max = max;
     this.#into = into;
     const result = this.#waiter.wait();
-    if (this.#waiter.pending) this.#resume();
+    this.#resume();
     return result;
   }
 
@@ -206,12 +191,12 @@ function broken(outcome: { readonly message: string; readonly cause: unknown }):
 }
 
 /** An error that later calls will give again cannot get lost, so nobody has to await this one; see `Waiter`. */
-function refusal(error: Error): Promise<never> {
+function again(error: Error): Promise<never> {
   const promise = Promise.reject<never>(error);
   promise.catch(ignore);
   return promise;
 }
 
 function ignore(): void {
-  // See `refusal`.
+  // See `again`.
 }

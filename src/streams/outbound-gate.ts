@@ -9,7 +9,7 @@
 import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
 import type { SendStream } from '../core/stream.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
-import { cancelRequested, pass, Waiter } from '../tasks/waiter.ts';
+import { cancelRequested, completed, refusal, Waiter } from '../tasks/waiter.ts';
 import { wrongData } from './stream-arguments.ts';
 
 /** How long `close()` waits for data that is under way; a reader that never reads cannot hold it for longer. */
@@ -73,34 +73,31 @@ export class OutboundGate implements SendStream {
   sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
     const wrong = wrongData(data);
     if (wrong !== undefined) return Promise.reject(wrong);
-    const no = this.#whyNotSend();
-    if (no !== undefined) return no;
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
-    if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#sendLater(toll, data));
+    const refused = this.#whyNotSend() ?? refusal();
+    if (refused !== undefined) return refused;
+    if (!this.#isSettled) return this.#inTurns(() => this.#sendLater(data));
     this.#write(data);
     return this.#settling();
   }
 
   waitSendAllMightNotBlock(): Promise<void> {
-    if (this.#isClosed) return refusal(new ClosedResourceError());
+    if (this.#isClosed) return again(new ClosedResourceError());
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
-    if (toll !== undefined) return this.#inTurns(() => this.#untilSettled(toll));
+    const refused = refusal();
+    if (refused !== undefined) return refused;
     // What is broken the next send will say; that it will not block is all that was asked.
-    return this.#isSettled ? Promise.resolve() : this.#progress.wait();
+    return this.#isSettled ? completed(undefined) : this.#progress.wait();
   }
 
   /** Resolves when everything is out and the end as well. Idempotent. */
   sendEof(): Promise<void> {
-    if (this.#isClosed) return this.#wasEofAsked ? Promise.resolve() : refusal(new ClosedResourceError());
+    if (this.#isClosed) return this.#wasEofAsked ? Promise.resolve() : again(new ClosedResourceError());
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
     if (this.#eof === 'done') return Promise.resolve();
-    if (this.#failure !== undefined) return refusal(this.#broken());
-    const toll = pass();
-    if (toll !== undefined && cancelRequested()) return toll;
-    if (toll !== undefined || !this.#isSettled) return this.#inTurns(() => this.#endLater(toll));
+    if (this.#failure !== undefined) return again(this.#broken());
+    const refused = refusal();
+    if (refused !== undefined) return refused;
+    if (!this.#isSettled) return this.#inTurns(() => this.#endLater());
     this.#end();
     return this.#settling();
   }
@@ -143,10 +140,10 @@ export class OutboundGate implements SendStream {
   }
 
   #whyNotSend(): Promise<never> | undefined {
-    if (this.#isClosed) return refusal(new ClosedResourceError());
-    if (this.#eof !== 'no') return refusal(new ClosedResourceError('sendEof() was called: nothing more can be sent'));
+    if (this.#isClosed) return again(new ClosedResourceError());
+    if (this.#eof !== 'no') return again(new ClosedResourceError('sendEof() was called: nothing more can be sent'));
     if (this.#isBusy) return Promise.reject(new BusyResourceError());
-    return this.#failure === undefined ? undefined : refusal(this.#broken());
+    return this.#failure === undefined ? undefined : again(this.#broken());
   }
 
   #write(data: Uint8Array | readonly Uint8Array[]): void {
@@ -167,7 +164,7 @@ export class OutboundGate implements SendStream {
   }
 
   #outcome(): Promise<void> {
-    return this.#failure === undefined ? Promise.resolve() : refusal(this.#broken());
+    return this.#failure === undefined ? completed(undefined) : again(this.#broken());
   }
 
   #broken(): BrokenResourceError {
@@ -184,24 +181,23 @@ export class OutboundGate implements SendStream {
     return result;
   }
 
-  async #sendLater(toll: Promise<void> | undefined, data: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    await this.#untilSettled(toll);
+  async #sendLater(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
+    await this.#untilSettled();
     await this.#outcome();
     this.#write(data);
     await this.#untilSettled();
     await this.#outcome();
   }
 
-  async #endLater(toll: Promise<void> | undefined): Promise<void> {
-    await this.#untilSettled(toll);
+  async #endLater(): Promise<void> {
+    await this.#untilSettled();
     await this.#outcome();
     this.#end();
     await this.#untilSettled();
     await this.#outcome();
   }
 
-  async #untilSettled(toll?: Promise<void>): Promise<void> {
-    await toll;
+  async #untilSettled(): Promise<void> {
     if (!this.#isReleased && !this.#isSettled) await this.#progress.wait();
     if (this.#isReleased) throw new ClosedResourceError();
   }
@@ -225,12 +221,12 @@ export class OutboundGate implements SendStream {
 }
 
 /** An error that later calls will give again cannot get lost, so nobody has to await this one; see `Waiter`. */
-function refusal(error: Error): Promise<never> {
+function again(error: Error): Promise<never> {
   const promise = Promise.reject<never>(error);
   promise.catch(ignore);
   return promise;
 }
 
 function ignore(): void {
-  // See `refusal`.
+  // See `again`.
 }
