@@ -117,8 +117,10 @@ export class NodeReceiveStream implements ReceiveStream, InboundSource {
     const readable = this.#readable;
     if (this.#queue.isConcluded || readable.readableLength === 0) return;
     readable.off('data', this.#onData);
-    const rest: unknown = readable.read();
-    if (rest instanceof Uint8Array) this.#queue.push(rest);
+    // Everything at once up to Node 24, one chunk a call from Node 26 on.
+    for (let rest: unknown = readable.read(); rest !== null; rest = readable.read()) {
+      if (rest instanceof Uint8Array) this.#queue.push(rest);
+    }
   }
 }
 
