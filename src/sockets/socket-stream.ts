@@ -35,7 +35,14 @@ import type { SocketStream } from '../core/network.ts';
 import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
 import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
-import { DEFAULT_MAX_BYTES, lengthOf, lostMemory, wrongBuffer, wrongData, wrongMaxBytes } from '../streams/stream-arguments.ts';
+import {
+  DEFAULT_MAX_BYTES,
+  lengthOf,
+  lostMemory,
+  wrongBuffer,
+  wrongData,
+  wrongMaxBytes,
+} from '../streams/stream-arguments.ts';
 import { pass, Waiter } from '../tasks/waiter.ts';
 import { copyOut } from './chunk-pool.ts';
 import { fromNodeAddress } from './node-address.ts';

@@ -30,5 +30,15 @@ export type { Nursery, Started } from './nursery.ts';
 export { Semaphore } from './semaphore.ts';
 export type { SemaphoreOptions, SemaphoreStatistics } from './semaphore.ts';
 export { failAfter, failAt, moveOnAfter, moveOnAt, sleep, sleepForever, sleepUntil, withSignal } from './timeouts.ts';
-export { cancelRequested, checkpoint, completed, foreign, pass, quietIfCancelled, refusal, suspend, Waiter } from './waiter.ts';
+export {
+  cancelRequested,
+  checkpoint,
+  completed,
+  foreign,
+  pass,
+  quietIfCancelled,
+  refusal,
+  suspend,
+  Waiter,
+} from './waiter.ts';
 export type { CancelCallback, SuspendOptions } from './waiter.ts';
