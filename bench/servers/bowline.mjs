@@ -6,32 +6,35 @@
 // `receiveInto` fills one buffer of the caller's again and again.
 //
 // Usage: node bowline.mjs http|echo|source|sink BYTES serveTcp|bare [into]     prints {"port":N} when it listens
+import { BrokenResourceError } from 'bowline/core';
 import { openTcpListeners, serveTcp } from 'bowline/sockets';
 import { piece, response } from './payload.mjs';
 
 const [kind, bytes, owner, receiving = 'some'] = process.argv.slice(2);
 const listening = { host: '127.0.0.1', backlog: 4096 };
 
-/** @type {Record<string, (stream: import('bowline/core').SocketStream) => Promise<void>>} */
-const handlers = {
-  async http(stream) {
-    while ((await stream.receiveSome()) !== null) await stream.sendAll(response);
-  },
-  async echo(stream) {
-    for (let chunk; (chunk = await stream.receiveSome()) !== null;) await stream.sendAll(chunk);
-  },
-  async source(stream) {
-    for (let left = Number(bytes); left > 0; left -= piece.length) await stream.sendAll(piece);
-  },
-  async sink(stream) {
-    while ((await stream.receiveSome()) !== null);
-  },
-  async sinkInto(stream) {
-    const buffer = new Uint8Array(65_536);
-    while ((await stream.receiveInto(buffer)) !== null);
-  },
-};
-const handler = handlers[receiving === 'into' ? 'sinkInto' : kind];
+/** @param {import('bowline/core').SocketStream} stream */
+async function handler(stream) {
+  try {
+    if (kind === 'http') {
+      while ((await stream.receiveSome()) !== null) await stream.sendAll(response);
+    } else if (kind === 'echo') {
+      for (let chunk; (chunk = await stream.receiveSome()) !== null;) await stream.sendAll(chunk);
+    } else if (kind === 'source') {
+      for (let left = Number(bytes); left > 0; left -= piece.length) await stream.sendAll(piece);
+    } else if (receiving === 'into') {
+      const buffer = new Uint8Array(65_536);
+      while ((await stream.receiveInto(buffer)) !== null);
+    } else {
+      while ((await stream.receiveSome()) !== null);
+    }
+  } catch (error) {
+    // The generator closes its connections without ceremony.
+    if (!(error instanceof BrokenResourceError)) throw error;
+  } finally {
+    await stream.close();
+  }
+}
 
 /** @param {readonly import('bowline/core').SocketListener[]} listeners */
 function announce(listeners) {
@@ -44,10 +47,5 @@ if (owner === 'serveTcp') {
 } else {
   const listeners = await openTcpListeners(0, listening);
   announce(listeners);
-  for (;;) {
-    const stream = await listeners[0].accept();
-    // The least that owning a connection takes: it is closed whatever becomes of its handler.
-    const close = () => stream.close();
-    handler(stream).then(close, close);
-  }
+  for (;;) void handler(await listeners[0].accept());
 }
