@@ -12,7 +12,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import type { SocketAddress } from '../core/address.ts';
 import type { ConnectTarget, Connector } from '../core/connector.ts';
@@ -77,8 +77,10 @@ export async function forwardToLoopback(
 
 async function openListener(options: ForwardOptions, folder: string | undefined): Promise<SocketListener> {
   if (options.listen !== 'tcp') {
-    const path = options.path ?? join(folder as string, 'socket');
-    return await openUnixListener(process.platform === 'win32' ? `\\\\.\\pipe\\${path}` : path, { mode: 0o600 });
+    // On Windows it is a named pipe, and the folder only gives it a name that nobody else has.
+    const own = (inFolder: string): string =>
+      process.platform === 'win32' ? `\\\\.\\pipe\\${basename(inFolder)}` : join(inFolder, 'socket');
+    return await openUnixListener(options.path ?? own(folder as string), { mode: 0o600 });
   }
   const [listener] = await openTcpListeners(options.port ?? 0, { host: '127.0.0.1' });
   return listener as SocketListener;

@@ -2,7 +2,8 @@
 export { listenFds } from './listen-fds.ts';
 export type { ActivatedListener } from './listen-fds.ts';
 export { openProcess, Process } from './process.ts';
-export type { ProcessExit, ProcessOptions, ProcessStdio } from './process.ts';
+export type { ProcessExit } from './process.ts';
+export type { ProcessOptions, ProcessStdio } from './process-start.ts';
 export { ProcessError, runProcess } from './run-process.ts';
 export type { ProcessResult, RunProcessOptions } from './run-process.ts';
 export { serveListeners, serveTcp } from './serve.ts';

@@ -11,7 +11,8 @@ import { wrongData } from '../streams/stream-arguments.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { openNursery } from '../tasks/nursery.ts';
 import { openProcess } from './process.ts';
-import type { Process, ProcessExit, ProcessOptions, ProcessStdio } from './process.ts';
+import type { Process, ProcessExit } from './process.ts';
+import type { ProcessOptions, ProcessStdio } from './process-start.ts';
 
 export interface RunProcessOptions extends Omit<ProcessOptions, 'stdin' | 'stdout' | 'stderr'> {
   /** What the child reads; default: nothing. Not together with `stdin`. */

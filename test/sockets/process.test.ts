@@ -7,7 +7,7 @@ import { test } from 'node:test';
 
 import { BrokenResourceError, BusyResourceError, ClosedResourceError, ConnectError, MisuseError } from 'bowline/core';
 import type { ReceiveStream } from 'bowline/core';
-import { CancelScope, failAfter, gather, moveOnAfter, openNursery, withClock } from 'bowline/tasks';
+import { CancelScope, failAfter, gather, moveOnAfter, openNursery, ScopeExitedError, withClock } from 'bowline/tasks';
 import { setReporter } from 'bowline/observe';
 import { openProcess, ProcessError, runProcess } from 'bowline/sockets';
 import type { Process } from 'bowline/sockets';
@@ -327,12 +327,29 @@ test('PROC-10 nothing is started in a cancelled scope', async () => {
   assert.equal(opened, false);
 });
 
+test(
+  'PROC-10 a process whose scope ended while it was being started is not left behind',
+  { skip: process.platform !== 'linux' && 'needs /proc' },
+  async () => {
+    const children = (): string => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim();
+    const before = children();
+    let opening: Promise<Process> | undefined;
+    await new CancelScope().run(async () => {
+      opening = openProcess('sleep', ['100']);
+      for (let i = 0; children() === before && i < 100; i++) await Promise.resolve();
+    });
+    assert.notEqual(children(), before);
+    await assert.rejects(opening as Promise<Process>, ScopeExitedError);
+    while (children() !== before) await new Promise(setImmediate);
+  },
+);
+
 test('PROC-11 close() ends the input and waits; who does not go is asked, then made to', async () => {
   const polite = await openProcess('cat');
   await polite.close();
   assert.deepEqual(polite.exit, { exitCode: 0, signal: null });
   await polite.close();
-  const deaf = await openReady(OBEYS_SIGTERM, { graceMs: 300 });
+  const deaf = await openReady(OBEYS_SIGTERM, { graceMs: 500 });
   await deaf.close();
   assert.deepEqual(deaf.exit, { exitCode: 7, signal: null });
   const stubborn = await openReady(IGNORES_SIGTERM, { graceMs: 10 });
