@@ -5,7 +5,7 @@
 // Node, needs nothing.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, homedir, release, tmpdir, totalmem } from 'node:os';
+import { availableParallelism, cpus, homedir, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeBinary } from '../../tools/node-binary.mjs';
@@ -13,7 +13,7 @@ import { nodeBinary } from '../../tools/node-binary.mjs';
 /**
  * @typedef {{ major: number, version: string, binary: string }} NodeEngine
  * @typedef {{
- *   description: { cpu: string, cores: number, memoryGiB: number, kernel: string, pinned: boolean },
+ *   description: { cpu: string, cores: number, memoryGiB: number, kernel: string, loadBefore: number, pinned: boolean },
  *   nodes: NodeEngine[],
  *   c: { compiler: string, load: string, server: string } | null,
  *   python: { binary: string, trio: string | null, uvloop: string | null } | null,
@@ -40,6 +40,7 @@ export function inspect() {
       cores: availableParallelism(),
       memoryGiB: Math.round(totalmem() / 2 ** 30),
       kernel: `${process.platform} ${release()}`,
+      loadBefore: loadavg()[0],
       pinned,
     },
     nodes: nodes(missing),

@@ -99,7 +99,7 @@ function machineSection({ date, bowline, machine, seconds }) {
   ];
   return [
     `- bowline ${bowline}, ${date}, ${Math.round(seconds / 60)} minutes`,
-    `- ${description.cpu}, ${description.cores} cores, ${description.memoryGiB} GiB, ${description.kernel}`,
+    `- ${description.cpu}, ${description.cores} cores, ${description.memoryGiB} GiB, ${description.kernel}; load average before the run ${description.loadBefore.toFixed(1)}`,
     `- ${versions.join(', ')}`,
     ...(missing.length > 0 ? [`- not on this machine: ${missing.join('; ')}`] : []),
     '',
