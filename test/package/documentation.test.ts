@@ -12,7 +12,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -118,6 +118,16 @@ test('every shell block is shell', { skip: process.platform === 'win32' && 'no s
     if (language !== 'sh') continue;
     const { status, stderr } = spawnSync('sh', ['-n'], { input: text, encoding: 'utf8' });
     assert.equal(status, 0, `${document}:${line}: ${stderr}`);
+  }
+});
+
+test('every link to a file of the repository leads to one', () => {
+  for (const document of documents) {
+    const prose = readFileSync(join(root, document), 'utf8').replaceAll(/```[^]*?```|`[^`]*`/g, '');
+    for (const [, target = ''] of prose.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      assert.ok(existsSync(join(root, dirname(document), target)), `${document} links to ${target}`);
+    }
   }
 });
 
