@@ -23,14 +23,14 @@ import cluster from 'node:cluster';
 import { chmodSync, linkSync, lstatSync, renameSync, statSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { UnixAddress } from '../core/address.ts';
 import { formatSocketAddress } from '../core/address.ts';
 import { MisuseError } from '../core/errors.ts';
 import type { SocketListener, SocketStream } from '../core/network.ts';
-import { supportsAbstractSockets } from '../platform/features.ts';
+import { maxSocketPathBytes, supportsAbstractSockets } from '../platform/features.ts';
 import { currentTime } from '../tasks/environment.ts';
 import { announced } from './announced-connect.ts';
 import { failedConnect } from './happy-eyeballs.ts';
@@ -102,7 +102,7 @@ export async function openUnixListener(
   }
   const stale = await findStale(path);
   if (stale === 'alive') throw inUse(path, 'a server is listening there');
-  const temporary = join(dirname(path), `.${randomBytes(4).toString('hex')}`);
+  const temporary = temporaryBeside(path);
   await listenOn(server, { path: temporary, backlog });
   let own: Stats;
   try {
@@ -114,7 +114,9 @@ export async function openUnixListener(
     server.close();
     throw error;
   }
-  const onClose = (): void => unlinkOwn(path, own);
+  // Absolute, because the working directory may be another one by then.
+  const file = resolve(path);
+  const onClose = (): void => unlinkOwn(file, own);
   return new ServerListener(server, { address, acceptQueue, maxConnections, streams, onClose });
 }
 
@@ -142,7 +144,31 @@ function toUnixAddress(place: string | URL): UnixAddress {
   if (path.startsWith('\0') && !supportsAbstractSockets) {
     throw new MisuseError('abstract socket names exist on Linux only');
   }
+  const length = Buffer.byteLength(path);
+  if (length > maxSocketPathBytes) {
+    throw new RangeError(`the path of a socket has at most ${maxSocketPathBytes} bytes here, not ${length}`);
+  }
   return { family: 'unix', path };
+}
+
+/** Of a name for a moment: a dot and so many random characters, or fewer where the path is near its limit. */
+const TEMPORARY_CHARACTERS = 8;
+const FEWEST_TEMPORARY_CHARACTERS = 3;
+
+function temporaryBeside(path: string): string {
+  const name = basename(path);
+  const room = maxSocketPathBytes - Buffer.byteLength(path) + Buffer.byteLength(name) - 1;
+  if (room < FEWEST_TEMPORARY_CHARACTERS) {
+    throw new RangeError(
+      `the path of this socket is too long: beside ${name} there has to be room for a name of ${FEWEST_TEMPORARY_CHARACTERS + 1} bytes`,
+    );
+  }
+  return join(
+    dirname(path),
+    `.${randomBytes(TEMPORARY_CHARACTERS / 2)
+      .toString('hex')
+      .slice(0, room)}`,
+  );
 }
 
 function checkMode(mode: number | undefined): void {

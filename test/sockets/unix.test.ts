@@ -5,6 +5,7 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
@@ -226,4 +227,40 @@ test('serveUnix serves and removes its socket at the end', async () => {
   });
   assert.equal(existsSync(path), false);
   await assert.rejects(serveUnix(undefined as never, path), TypeError);
+});
+
+/** A path of so many bytes in a folder of its own, whose last part is `name`. */
+function pathOfLength(bytes: number, name: string): string {
+  const path = join(folder, 'd'.repeat(bytes - Buffer.byteLength(join(folder, 'x', name)) + 1), name);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
+}
+
+const isLinux = { skip: process.platform === 'linux' ? false : 'the length is that of Linux' };
+
+test('a path of the full length is listened on; a longer one is refused and never cut off', isLinux, async () => {
+  const full = pathOfLength(107, 'name');
+  const listener = await openUnixListener(full);
+  await assertServes(listener, full);
+  await listener.close();
+  const tooLong = pathOfLength(108, 'name');
+  await assert.rejects(openUnixListener(tooLong), RangeError);
+  await assert.rejects(openUnixSocket(tooLong), RangeError);
+  // Beside a name this short there is no room for the temporary one.
+  const cramped = pathOfLength(107, 's');
+  await assert.rejects(openUnixListener(cramped), RangeError);
+  for (const path of [full, tooLong, cramped]) assert.deepEqual(readdirSync(dirname(path)), []);
+});
+
+test('the file of a relative path is removed at close also from another working directory', async () => {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    const listener = await openUnixListener('relative');
+    process.chdir(before);
+    await listener.close();
+    assert.equal(existsSync(join(folder, 'relative')), false);
+  } finally {
+    process.chdir(before);
+  }
 });
