@@ -151,24 +151,22 @@ function toUnixAddress(place: string | URL): UnixAddress {
   return { family: 'unix', path };
 }
 
-/** Of a name for a moment: a dot and so many random characters, or fewer where the path is near its limit. */
+/** Random characters of a name for a moment; fewer where the path is near its limit. */
 const TEMPORARY_CHARACTERS = 8;
-const FEWEST_TEMPORARY_CHARACTERS = 3;
+const FEWEST_TEMPORARY_CHARACTERS = 2;
 
 function temporaryBeside(path: string): string {
   const name = basename(path);
-  const room = maxSocketPathBytes - Buffer.byteLength(path) + Buffer.byteLength(name) - 1;
+  const room = maxSocketPathBytes - (Buffer.byteLength(path) - Buffer.byteLength(name)) - 2;
   if (room < FEWEST_TEMPORARY_CHARACTERS) {
+    const needed = FEWEST_TEMPORARY_CHARACTERS + 2;
     throw new RangeError(
-      `the path of this socket is too long: beside ${name} there has to be room for a name of ${FEWEST_TEMPORARY_CHARACTERS + 1} bytes`,
+      `the path of this socket is too long: beside ${name} there is no room for ${needed} characters`,
     );
   }
-  return join(
-    dirname(path),
-    `.${randomBytes(TEMPORARY_CHARACTERS / 2)
-      .toString('hex')
-      .slice(0, room)}`,
-  );
+  const random = randomBytes(TEMPORARY_CHARACTERS / 2).toString('hex');
+  // The letter in front: Node takes a path that reads as a number, such as `.12345678`, for a port.
+  return join(dirname(path), `.s${random.slice(0, room)}`);
 }
 
 function checkMode(mode: number | undefined): void {
