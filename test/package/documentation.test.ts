@@ -113,6 +113,16 @@ test('the server and the client that the README opens with talk to each other', 
   }
 });
 
+test('every relative link leads to a file', () => {
+  for (const document of documents) {
+    const prose = readFileSync(join(root, document), 'utf8').replace(/^```[^]*?^```|`[^`\n]*`/gm, '');
+    for (const [, target = ''] of prose.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      assert.ok(existsSync(join(root, dirname(document), target)), `${document}: ${target}`);
+    }
+  }
+});
+
 test('every shell block is shell', { skip: process.platform === 'win32' && 'no sh' }, () => {
   for (const { document, line, language, text } of blocks) {
     if (language !== 'sh') continue;
