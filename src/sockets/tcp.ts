@@ -29,6 +29,7 @@ import type {
 } from '../core/network.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { currentNetwork } from '../tasks/environment.ts';
+import { suspend } from '../tasks/waiter.ts';
 import { announced } from './announced-connect.ts';
 import { interleaveFamilies, raceToConnect } from './happy-eyeballs.ts';
 import type { Attempt } from './happy-eyeballs.ts';
@@ -45,7 +46,7 @@ import {
 export interface OpenTcpStreamOptions extends ConnectTcpOptions {
   /** How long an attempt may go on alone before the next address is tried beside it; `null`: until it has failed. Default 250. */
   readonly happyEyeballsDelayMs?: number | null | undefined;
-  /** Looks names up; default the network's. IP addresses are never asked for. */
+  /** Looks names up; default the network's. IP addresses are never asked for. A cancel does not wait for its answer. */
   readonly resolve?: Resolver | undefined;
   /** Default: the ambient network (`withNetwork`), else this machine's. */
   readonly network?: Network | undefined;
@@ -199,16 +200,37 @@ async function resolveHost(
   const name = toAsciiName(host);
   let addresses: InetAddress[];
   try {
-    addresses = await (resolve === undefined ? network.lookup(name, {}) : resolve(name, {}));
+    addresses = await (resolve === undefined ? network.lookup(name, {}) : untilResolved(resolve, name));
   } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall !== 'getaddrinfo') throw error;
+    if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall !== 'getaddrinfo') throw error;
+    const { code } = error as NodeJS.ErrnoException;
     throw new ConnectError(`cannot find ${target}: the name ${name} cannot be resolved (${code})`, [], {
       cause: error,
     });
   }
+  checkAddresses(addresses);
   if (addresses.length === 0) throw new ConnectError(`cannot find ${target}: the name ${name} has no addresses`, []);
   return addresses;
+}
+
+/** A resolver is the user's code, and need not know of scopes: a cancel does not wait for it, and its answer is dropped. */
+function untilResolved(resolve: Resolver, name: string): Promise<InetAddress[]> {
+  return suspend<InetAddress[]>((waiter) => {
+    Promise.resolve(resolve(name, {})).then(
+      (addresses) => waiter.resolve(addresses),
+      (error: unknown) => waiter.reject(error),
+    );
+  });
+}
+
+/** Node would take a missing host for its own machine (`dns.lookup` says `address`, not `host`), and look a name up once more. */
+function checkAddresses(addresses: readonly InetAddress[]): void {
+  if (!Array.isArray(addresses)) throw new TypeError('a resolver gives an array of addresses');
+  for (const address of addresses as readonly (Partial<InetAddress> | null | undefined)[]) {
+    const { host, family } = address ?? {};
+    if (typeof host === 'string' && ipVersion(host) !== 0 && ipVersion(host) === family) continue;
+    throw new TypeError('a resolver gives addresses { family: 4 or 6, host: an IP address of that family, port: 0 }');
+  }
 }
 
 /** What goes to resolvers: an international name in its ASCII form (UTS #46). */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { ConnectError } from 'bowline/core';
+import { ConnectError, TooSlowError } from 'bowline/core';
 import type { InetAddress, Network, SocketStream } from 'bowline/core';
 import { openTcpListeners, openTcpStream } from 'bowline/sockets';
 import { Cancelled, CancelScope, currentTime, failAfter, moveOnAfter, sleep, suspend, withClock } from 'bowline/tasks';
@@ -366,4 +366,35 @@ test('a connection that succeeds in the moment of the cancel is closed, not leak
   );
   assert.equal(result, undefined);
   assert.deepEqual(discarded, ['a']);
+});
+
+test('a resolver that never answers is given up when its caller is cancelled', async () => {
+  const resolve = (): Promise<never> => new Promise(() => undefined);
+  await withClock(new MockClock(), async () => {
+    await assert.rejects(
+      failAfter(1000, () => openTcpStream('example.org', 80, { resolve })),
+      TooSlowError,
+    );
+    assert.equal(currentTime(), 1000);
+  });
+});
+
+test('what a resolver throws comes out as it is, and what it gives has to be addresses', async () => {
+  for (const odd of [undefined, null, 'text', new Error('mine')]) {
+    const failing = openTcpStream('example.org', 80, { resolve: () => Promise.reject(odd as Error) });
+    await assert.rejects(failing, (error) => error === odd);
+  }
+  // The last one is what dns.lookup gives; without a host Node would connect to this machine.
+  const answers = [
+    undefined,
+    'text',
+    [null],
+    [v6('192.0.2.1')],
+    [v4('localhost')],
+    [{ address: '192.0.2.1', family: 4 }],
+  ];
+  for (const answer of answers) {
+    const resolve = (): Promise<InetAddress[]> => Promise.resolve(answer as unknown as InetAddress[]);
+    await assert.rejects(openTcpStream('example.org', 80, { resolve }), TypeError);
+  }
 });
