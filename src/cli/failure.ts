@@ -26,11 +26,16 @@ export class SideBroken extends BrokenResourceError {
   /** As it may be shown. */
   readonly address: string;
   readonly during: 'receiving' | 'sending' | 'closing';
-  constructor(address: string, during: 'receiving' | 'sending' | 'closing', cause: unknown) {
-    super(`${address}: ${during} failed`, { cause });
+  constructor(address: string, during: SideBroken['during'], cause: unknown) {
+    super(`${nameOfSide(address, during)}: ${during} failed`, { cause });
     this.address = address;
     this.during = during;
   }
+}
+
+function nameOfSide(address: string, during: SideBroken['during']): string {
+  if (address !== 'stdio:') return address;
+  return during === 'receiving' ? 'standard input' : 'standard output';
 }
 
 /** The error as one printable line. */
@@ -109,7 +114,9 @@ function reasonOf(error: unknown): string {
   for (const cause of chainOf(error)) {
     const code = codeOf(cause);
     const words = code === undefined ? undefined : systemWords(code);
-    if (words !== undefined) {
+    if (code !== undefined && words !== undefined) {
+      // What is not Node's own "connect ECONNREFUSED 127.0.0.1:80" was written by somebody who knows more.
+      if (!cause.message.includes(code)) return cause.message.replace(/^cannot (?:listen on|connect to) \S+: /, '');
       // A command that is not there is "no such file or directory" to the system, which reads as if a socket were missing.
       return code === 'ENOENT' && (cause as { syscall?: string }).syscall?.startsWith('spawn')
         ? 'command not found'

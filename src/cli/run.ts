@@ -52,19 +52,25 @@ export class Run {
 
   end(record: ConnectionRecord, outcome: Outcome, error?: unknown): void {
     const { verbosity, json } = this.settings;
+    const { isSingle, worker } = this.#options;
     const complaint = error === undefined ? undefined : describeFailure(error);
     const report = this.statistics.end(record, outcome, complaint);
-    if (complaint !== undefined)
-      this.fail(this.#options.isSingle ? complaint : `${this.#nameOf(record)}: ${complaint}`, error);
-    else if (verbosity > 0) {
-      const { seconds, forwardBytes, backwardBytes } = report;
-      const ending = { ok: 'ended', failed: 'failed', idle: 'was idle for too long', cut: 'was cut' }[outcome];
+    const { seconds, forwardBytes, backwardBytes } = report;
+    const ending = { ok: 'ended', failed: 'failed', idle: 'was idle for too long', cut: 'was cut' }[outcome];
+    if (complaint !== undefined) {
+      // The name of the connection says already where it is from.
+      const what = complaint.startsWith(`${record.from}: `) ? complaint.slice(record.from.length + 2) : complaint;
+      this.fail(isSingle ? complaint : `${this.#nameOf(record)}: ${what}`, error);
+    } else if (isSingle && outcome === 'idle') {
+      this.messages.say(
+        `${record.to}: no byte in either direction for ${formatDuration(this.settings.idleTimeoutMs ?? 0)}`,
+      );
+    } else if (verbosity > 0) {
       this.messages.say(
         `${this.#nameOf(record)} ${ending} after ${formatDuration(seconds * 1000)}, ` +
           `→ ${formatBytes(forwardBytes)}, ← ${formatBytes(backwardBytes)}`,
       );
     }
-    const { worker } = this.#options;
     if (json && verbosity > 0) this.#options.printJson(JSON.stringify(worker === 0 ? report : { ...report, worker }));
   }
 

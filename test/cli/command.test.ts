@@ -346,6 +346,27 @@ test('connect: a reader of the output that has gone ends it quietly', async (t) 
   assert.deepEqual([status, stderr], [0, '']);
 });
 
+test('connect: a peer that says nothing for --idle-timeout costs one line and status 1', async (t) => {
+  const port = await rawServer(t, () => undefined);
+  assert.deepEqual(await bowline(t, ['connect', `tcp:127.0.0.1:${port}`, '--idle-timeout', '30ms']), {
+    status: 1,
+    stdout: '',
+    stderr: `bowline: tcp:127.0.0.1:${port}: no byte in either direction for 30 ms\n`,
+  });
+});
+
+test('output that cannot be written is a failure, whatever it was', { skip: !existsSync('/dev/full') }, async (t) => {
+  const port = await rawServer(t, (socket) => socket.end('data'));
+  const [help, data] = await Promise.all(
+    [['--help'], ['connect', `tcp:127.0.0.1:${port}`]].map(
+      (words) => new BowlineProcess(t, words, { shell: 'exec >/dev/full </dev/null' }).ended,
+    ),
+  );
+  assert.deepEqual(help, { status: 1, stdout: '', stderr: 'bowline: standard output: no space left on device\n' });
+  assert.equal(data?.status, 1);
+  assert.match(data?.stderr ?? '', /^bowline: standard output: sending failed: no space left on device\n$/);
+});
+
 test('connect: SIGINT ends the input; a peer that then ends as well makes it a success', async (t) => {
   const connect = new BowlineProcess(t, ['connect', `tcp:127.0.0.1:${await answerAtTheEnd(t)}`, '-v']);
   connect.child.stdin.write('so far');

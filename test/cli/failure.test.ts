@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { BrokenResourceError, ConnectError, TooSlowError } from 'bowline/core';
 
-import { causesOf, describeFailure, EndpointFailure, hasCode } from '#src/cli/failure.js';
+import { causesOf, describeFailure, EndpointFailure, hasCode, SideBroken } from '#src/cli/failure.js';
 
 function systemError(code: string, details: object = {}): Error {
   return Object.assign(new Error(`connect ${code} 192.0.2.1:9`), { code }, details);
@@ -30,6 +30,24 @@ test('attempts that failed for the same reason are told once, for different reas
 test('a command that is not there is not called a missing file', () => {
   assert.equal(describeFailure(systemError('ENOENT', { syscall: 'spawn frob' })), 'command not found');
   assert.equal(describeFailure(systemError('ENOENT', { syscall: 'connect' })), 'no such file or directory');
+});
+
+test('a message that is not the system’s own counts more than the code it comes with', () => {
+  const error = Object.assign(new Error('cannot listen on unix:/x: the file there is not a socket'), {
+    code: 'EADDRINUSE',
+  });
+  const failure = new EndpointFailure('unix:/x', 'cannot listen', new BrokenResourceError('outer', { cause: error }));
+  assert.equal(describeFailure(failure), 'unix:/x: cannot listen: the file there is not a socket');
+});
+
+test('a broken side is named, and standard input and output by what broke', () => {
+  const cause = new BrokenResourceError('the connection is broken', { cause: systemError('ECONNRESET') });
+  assert.equal(
+    describeFailure(new SideBroken('tcp:host:9', 'receiving', cause)),
+    'tcp:host:9: receiving failed: connection reset by peer',
+  );
+  assert.match(describeFailure(new SideBroken('stdio:', 'sending', cause)), /^standard output: sending failed: /);
+  assert.match(describeFailure(new SideBroken('stdio:', 'receiving', cause)), /^standard input: receiving failed: /);
 });
 
 test('without a code the message of the outermost error counts', () => {
