@@ -50,11 +50,15 @@ const DEFAULT_GRACE_MS = 5_000;
  *   arguments; nothing is left open
  * @throws TypeError, RangeError an argument or option makes no sense
  */
-export async function openProcess(
+export function openProcess(
   command: string,
   args: readonly string[] = [],
   options: ProcessOptions = {},
 ): Promise<Process> {
+  return quietIfCancelled(open(command, args, options));
+}
+
+async function open(command: string, args: readonly string[], options: ProcessOptions): Promise<Process> {
   const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
   checkDuration(graceMs);
   return await startChild(command, args, options, (child) => new Process(command, child, graceMs));

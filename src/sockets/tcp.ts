@@ -29,7 +29,7 @@ import type {
 } from '../core/network.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { currentNetwork } from '../tasks/environment.ts';
-import { suspend } from '../tasks/waiter.ts';
+import { quietIfCancelled, suspend } from '../tasks/waiter.ts';
 import { announced } from './announced-connect.ts';
 import { interleaveFamilies, raceToConnect } from './happy-eyeballs.ts';
 import type { Attempt } from './happy-eyeballs.ts';
@@ -68,11 +68,11 @@ export interface OpenTcpListenersOptions extends Omit<ListenTcpOptions, 'dualSta
  * @param port 1 to 65535
  * @throws ConnectError the name has no address, or no address could be connected to; `attempts` lists them
  */
-export async function openTcpStream(
-  host: string,
-  port: number,
-  options: OpenTcpStreamOptions = {},
-): Promise<SocketStream> {
+export function openTcpStream(host: string, port: number, options: OpenTcpStreamOptions = {}): Promise<SocketStream> {
+  return quietIfCancelled(dial(host, port, options));
+}
+
+async function dial(host: string, port: number, options: OpenTcpStreamOptions): Promise<SocketStream> {
   checkHost(host);
   checkRemotePort(port);
   checkConnectOptions(options);
@@ -105,7 +105,11 @@ export function tcpConnector(options: OpenTcpStreamOptions = {}): Connector<Sock
  * @returns one listener for `host: null`, else one for each address of the host
  * @throws MisuseError `reusePort` where this Node does not have it
  */
-export async function openTcpListeners(port: number, options: OpenTcpListenersOptions = {}): Promise<SocketListener[]> {
+export function openTcpListeners(port: number, options: OpenTcpListenersOptions = {}): Promise<SocketListener[]> {
+  return quietIfCancelled(listen(port, options));
+}
+
+async function listen(port: number, options: OpenTcpListenersOptions): Promise<SocketListener[]> {
   checkPort(port);
   const { host = null, resolve, network: givenNetwork, ...rest } = options;
   if (host !== null) checkHost(host);

@@ -32,6 +32,7 @@ import { MisuseError } from '../core/errors.ts';
 import type { SocketListener, SocketStream } from '../core/network.ts';
 import { maxSocketPathBytes, supportsAbstractSockets } from '../platform/features.ts';
 import { currentTime } from '../tasks/environment.ts';
+import { quietIfCancelled } from '../tasks/waiter.ts';
 import { announced } from './announced-connect.ts';
 import { failedConnect } from './happy-eyeballs.ts';
 import { ACCEPT_QUEUE, listenOn, newServer, startConnect } from './node-network.ts';
@@ -48,7 +49,11 @@ const UNNAMED: UnixAddress = Object.freeze({ family: 'unix', path: '' });
  * @param path of the socket file, also as a file: URL; an abstract name with its leading NUL (Linux); a pipe name such as `\\.\pipe\x` (Windows)
  * @throws ConnectError nobody listens there
  */
-export async function openUnixSocket(path: string | URL): Promise<SocketStream> {
+export function openUnixSocket(path: string | URL): Promise<SocketStream> {
+  return quietIfCancelled(dial(path));
+}
+
+async function dial(path: string | URL): Promise<SocketStream> {
   const address = toUnixAddress(path);
   const target = formatSocketAddress(address);
   return await announced(target, async () => {
@@ -77,10 +82,11 @@ export interface OpenUnixListenerOptions {
  *
  * @throws Error with code `EADDRINUSE`: a server is listening there, or the file is not a socket
  */
-export async function openUnixListener(
-  place: string | URL,
-  options: OpenUnixListenerOptions = {},
-): Promise<SocketListener> {
+export function openUnixListener(place: string | URL, options: OpenUnixListenerOptions = {}): Promise<SocketListener> {
+  return quietIfCancelled(listen(place, options));
+}
+
+async function listen(place: string | URL, options: OpenUnixListenerOptions): Promise<SocketListener> {
   const address = toUnixAddress(place);
   const { path } = address;
   const { mode } = options;

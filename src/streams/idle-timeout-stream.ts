@@ -39,7 +39,7 @@ export class IdleTimeoutStream<S extends Stream = Stream> implements Stream {
   #state: State = 'open';
 
   /**
-   * Owns `stream` from now on.
+   * Owns `stream` from now on: close this object and not the one below, which does not stop the timer.
    *
    * @param idleMs milliseconds without movement after which the stream is broken; more than 0
    */

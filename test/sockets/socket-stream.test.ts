@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import {
@@ -11,7 +13,14 @@ import {
   localAddress,
   remoteAddress,
 } from 'bowline/core';
-import { adoptSocket } from 'bowline/sockets';
+import {
+  adoptSocket,
+  openProcess,
+  openTcpListeners,
+  openTcpStream,
+  openUnixListener,
+  openUnixSocket,
+} from 'bowline/sockets';
 import { Cancelled, CancelScope, openNursery } from 'bowline/tasks';
 
 import { clog, closeBoth, rawPair, receiveAll, socketPair } from '../support/socket-pair.js';
@@ -583,4 +592,29 @@ test('a peer that sends single bytes which nobody receives is held back after 10
   peer.end();
   assert.equal((await receiveAll(stream)).length, sent - 1);
   stream.abort();
+});
+
+test('openers that nobody awaits do not end the process when they are cancelled', async () => {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (error: unknown): void => void unhandled.push(error);
+  process.on('unhandledRejection', onUnhandled);
+  try {
+    for (const open of [
+      () => openTcpStream('127.0.0.1', 9),
+      () => openTcpListeners(0),
+      () => openUnixSocket('/nonexistent/socket'),
+      () => openUnixListener(join(tmpdir(), 'bowline-unawaited')),
+      () => openProcess('true'),
+    ]) {
+      const scope = new CancelScope();
+      scope.cancel();
+      await scope.run(async () => {
+        void open();
+        for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      });
+      assert.deepEqual(unhandled, [], open.toString());
+    }
+  } finally {
+    process.off('unhandledRejection', onUnhandled);
+  }
 });
