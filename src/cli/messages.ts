@@ -26,7 +26,8 @@ export class Messages {
   }
 
   get columns(): number {
-    return this.#sink.columns ?? 80;
+    // 0 is what a terminal without a size says.
+    return this.#sink.columns || 80;
   }
 
   /** A line that stays, with the name of the program in front. */

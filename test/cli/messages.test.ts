@@ -18,6 +18,11 @@ test('a line that stays goes above the live line, which is drawn again', () => {
   assert.equal(sink.written.join(''), '\r\x1b[2K12 MB/s\r\x1b[2Kbowline: trouble\n12 MB/s');
 });
 
+test('a terminal that does not know its width has 80 columns', () => {
+  assert.equal(new Messages({ ...terminal(true), columns: 0 }).columns, 80);
+  assert.equal(new Messages({ write: () => undefined }).columns, 80);
+});
+
 test('without a terminal there is no live line and no control sequence', () => {
   const sink = terminal(false);
   const messages = new Messages(sink);
