@@ -32,9 +32,11 @@ export function publishConnect(make: () => ConnectMessage): void {
   if (connects.hasSubscribers) connects.publish(make());
 }
 
-/** @param make puts the message together; called only where somebody listens */
-export function publishAccept(make: () => AcceptMessage): void {
-  if (accepts.hasSubscribers) accepts.publish(make());
+/** @param stream asked for its addresses only where somebody listens; no closure, for every accept comes here */
+export function publishAccept(stream: AcceptMessage): void {
+  if (!accepts.hasSubscribers) return;
+  const { localAddress, remoteAddress } = stream;
+  accepts.publish({ localAddress, remoteAddress } satisfies AcceptMessage);
 }
 
 const connects = channel('bowline.connect');

@@ -5,18 +5,18 @@
  * and Node says nothing. So a server has to stay below the limit by itself, and for that it has to know it. Linux tells
  * both numbers under /proc; elsewhere they are unknown, and the caller does without.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 /** Descriptors that are left free: for files, look-ups, and the runtime's own needs. */
 const RESERVE_SHARE = 0.05;
 const MIN_RESERVE = 8;
-/** Counting lists a directory, so while it is tight the last count holds for this long. */
+/** Counting may list a directory, so while it is tight the last count holds for this long. */
 const RECOUNT_MS = 20;
 
 /**
  * Whether this process can do with more descriptors, asked for every connection that is accepted.
  *
- * Counting takes 0.1 µs a descriptor, so it is done only when a good part of what was free may have been used since the
+ * Counting takes a system call, or on an older kernel 0.1 µs a descriptor, so it is done only when a good part of what was free may have been used since the
  * last time: then a thousand connections cost a dozen counts.
  */
 export class DescriptorBudget {
@@ -65,15 +65,19 @@ export function descriptorLimit(): number | undefined {
   return parseLimits(readOrUndefined('/proc/self/limits'));
 }
 
-/** Descriptors open now; `undefined` where that cannot be known. Reads a directory: not for every connection. */
+/** Descriptors open now; `undefined` where that cannot be known. May read a directory: not for every connection. */
 export function descriptorsInUse(): number | undefined {
   try {
-    // One of them is the directory itself, closed again by now.
-    return readdirSync('/proc/self/fd').length - 1;
+    // The size of this folder is the number of open files since Linux 6.2; before, it is 0.
+    const { size } = statSync(OWN_DESCRIPTORS);
+    // Of the entries one is the folder itself, closed again by now.
+    return size > 0 ? size : readdirSync(OWN_DESCRIPTORS).length - 1;
   } catch {
     return undefined;
   }
 }
+
+const OWN_DESCRIPTORS = '/proc/self/fd';
 
 /** The soft limit in the text of /proc/PID/limits. */
 export function parseLimits(text: string | undefined): number | undefined {

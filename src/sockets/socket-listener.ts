@@ -132,7 +132,7 @@ export class ServerListener implements SocketListener {
 
   #claim(socket: Socket): SocketStream {
     const stream = adoptSocket(socket, this.#options.streams);
-    publishAccept(() => ({ localAddress: stream.localAddress, remoteAddress: stream.remoteAddress }));
+    publishAccept(stream);
     return stream;
   }
 

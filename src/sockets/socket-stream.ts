@@ -100,33 +100,29 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   readonly #socket: Socket;
   #isOpen = true;
   #close: StagedClose | undefined;
-  #remoteAddress: SocketAddress | undefined;
-  #localAddress: SocketAddress | undefined;
+  /** What is known of the addresses beyond what the socket says. */
+  readonly #known: AdoptOptions | undefined;
 
   #receiver: Waiter<Bytes | number | null> | undefined;
-  /** Where the waiting `receiveInto` wants the bytes. */
-  #target: Uint8Array | undefined;
-  /** Most that the waiting `receiveSome` wants. */
-  #maxBytes = 0;
+  /** What the caller that waits wants: at most so many bytes of its own, or bytes in its memory. */
+  #wanted: number | Uint8Array = 0;
   /** Arrived and not yet taken, in order; `undefined` when empty. */
   #queue: Bytes[] | undefined;
   #queuedBytes = 0;
   #isReading = false;
-  #isAtEof = false;
-  #receiveFailure: Error | undefined;
+  /** How receiving ends when the queue has been taken. */
+  #receiveEnd: 'end of file' | Error | undefined;
 
   #sender: Waiter<void> | undefined;
-  /** A send is between two waits. */
-  #isSending = false;
-  #isEofSent = false;
+  /** `busy`: a send is between two waits. `ended`: by `sendEof`. */
+  #sending: 'open' | 'busy' | 'ended' = 'open';
   #sendFailure: Error | undefined;
   /** The socket will call back when its queue is empty. */
   #awaitsDrain = false;
   #hearsDrain = false;
 
   constructor(path: ReadPath | undefined, socket: Socket, options: AdoptOptions | undefined) {
-    this.#remoteAddress = options?.remoteAddress;
-    this.#localAddress = options?.localAddress;
+    this.#known = options;
     this.#socket = attachReadSink(socket, this, path);
     // The socket remembers who the peer is once it was asked, and after a reset the system cannot tell any more.
     void this.#socket.remoteAddress;
@@ -142,8 +138,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     if (this.#receiver?.pending === true)
       return Promise.reject(new BusyResourceError('another call is already receiving'));
     if (this.#mustWaitToReceive()) {
-      this.#maxBytes = limit;
-      this.#target = undefined;
+      this.#wanted = limit;
       return this.#waitToReceive() as Promise<Bytes | null>;
     }
     const gate = pass();
@@ -159,7 +154,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     if (this.#receiver?.pending === true)
       return Promise.reject(new BusyResourceError('another call is already receiving'));
     if (this.#mustWaitToReceive()) {
-      this.#target = buffer;
+      this.#wanted = buffer;
       return this.#waitToReceive() as Promise<number | null>;
     }
     const gate = pass();
@@ -175,7 +170,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   #mustWaitToReceive(): boolean {
-    return this.#queuedBytes === 0 && !this.#isAtEof && this.#receiveFailure === undefined;
+    return this.#queuedBytes === 0 && this.#receiveEnd === undefined;
   }
 
   #waitToReceive(): Promise<Bytes | number | null> {
@@ -184,8 +179,8 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   #endOfReceiving(): Promise<null> {
-    const failure = this.#receiveFailure;
-    return failure === undefined ? Promise.resolve(null) : repeatable(broken(failure));
+    const end = this.#receiveEnd;
+    return end instanceof Error ? repeatable(broken(end)) : Promise.resolve(null);
   }
 
   /** The next bytes of the queue, which is not empty; at most `limit` of them. */
@@ -214,7 +209,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   #read(): void {
-    if (this.#isAtEof || this.#receiveFailure !== undefined) return;
+    if (this.#receiveEnd !== undefined) return;
     this.#isReading = true;
     startReading(this.#socket);
   }
@@ -222,17 +217,18 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   onLentBytes(lent: Uint8Array, length: number): boolean {
     const receiver = this.#receiver;
     if (receiver === undefined || !receiver.pending) return this.#enqueue(copyOut(lent, 0, length));
-    const target = this.#target;
-    if (length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0 || target?.length === 0)
+    const wanted = this.#wanted;
+    const limit = typeof wanted === 'number' ? wanted : wanted.length;
+    if (length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0 || limit === 0) {
       return this.#wakeWith(copyOut(lent, 0, length));
-    const limit = target === undefined ? this.#maxBytes : target.length;
+    }
     const taken = length < limit ? length : limit;
     // Before the receiver hears of it: then the queue is right when its next call comes.
     const goOn = taken === length ? true : this.#enqueue(copyOut(lent, taken, length));
-    if (target === undefined) {
+    if (typeof wanted === 'number') {
       receiver.resolve(copyOut(lent, 0, taken));
     } else {
-      target.set(taken === lent.length ? lent : lent.subarray(0, taken));
+      wanted.set(taken === lent.length ? lent : lent.subarray(0, taken));
       receiver.resolve(taken);
     }
     return goOn;
@@ -242,7 +238,8 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     const receiver = this.#receiver;
     if (receiver === undefined || !receiver.pending) return this.#enqueue(chunk);
     if (chunk.length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0) return this.#wakeWith(chunk);
-    if (this.#target !== undefined || chunk.length > this.#maxBytes) return this.onLentBytes(chunk, chunk.length);
+    const wanted = this.#wanted;
+    if (typeof wanted !== 'number' || chunk.length > wanted) return this.onLentBytes(chunk, chunk.length);
     receiver.resolve(chunk);
     return true;
   }
@@ -259,26 +256,25 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   wake(): void {
     const receiver = this.#receiver;
     if (this.#queuedBytes === 0 || receiver === undefined || !receiver.pending) return;
-    const target = this.#target;
-    if (target === undefined) {
-      receiver.resolve(this.#take(this.#maxBytes));
-    } else if (target.length === 0) {
+    const wanted = this.#wanted;
+    if (typeof wanted === 'number') {
+      receiver.resolve(this.#take(wanted));
+    } else if (wanted.length === 0) {
       receiver.reject(lostMemory());
     } else {
-      const chunk = this.#take(target.length);
-      target.set(chunk);
+      const chunk = this.#take(wanted.length);
+      wanted.set(chunk);
       receiver.resolve(chunk.length);
     }
   }
 
   onEndOfFile(): void {
-    if (this.#sendFailure === undefined) this.#isAtEof = true;
-    else this.#receiveFailure = this.#sendFailure;
+    const end = this.#sendFailure ?? 'end of file';
+    this.#receiveEnd = end;
     // Who waits will be woken with what is queued, and hear of the end in its next call.
     if (this.#queuedBytes > 0) return;
-    const failure = this.#receiveFailure;
-    if (failure === undefined) this.#receiver?.resolve(null);
-    else this.#receiver?.rejectRepeatable(broken(failure));
+    if (end instanceof Error) this.#receiver?.rejectRepeatable(broken(end));
+    else this.#receiver?.resolve(null);
   }
 
   // Sending
@@ -301,20 +297,20 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   waitSendAllMightNotBlock(): Promise<void> {
     if (!this.#isOpen) return repeatable(new ClosedResourceError());
     if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
-    if (this.#isEofSent) return pass() ?? DONE;
+    if (this.#sending === 'ended') return pass() ?? DONE;
     if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
     return this.#socket.writableLength > 0 ? this.#flush() : (pass() ?? DONE);
   }
 
   sendEof(): Promise<void> {
-    if (!this.#isOpen) return this.#isEofSent ? DONE : repeatable(new ClosedResourceError());
+    if (!this.#isOpen) return this.#sending === 'ended' ? DONE : repeatable(new ClosedResourceError());
     if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
-    if (this.#isEofSent) return pass() ?? DONE;
+    if (this.#sending === 'ended') return pass() ?? DONE;
     if (this.#sendFailure !== undefined) return repeatable(broken(this.#sendFailure));
     const sender = (this.#sender ??= new Waiter<void>());
     const sent = sender.wait();
     if (!sender.pending) return sent;
-    this.#isEofSent = true;
+    this.#sending = 'ended';
     this.#socket.end((error?: Error | null) => {
       if (error) this.onWriteFailure(error);
       else sender.resolve();
@@ -323,19 +319,20 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   #isSendBusy(): boolean {
-    return this.#isSending || this.#sender?.pending === true;
+    return this.#sending === 'busy' || this.#sender?.pending === true;
   }
 
   #refuseSend(): Promise<never> | undefined {
     if (!this.#isOpen) return repeatable(new ClosedResourceError());
-    if (this.#isEofSent) return repeatable(new ClosedResourceError('sendEof() was called: nothing more can be sent'));
+    if (this.#sending === 'ended')
+      return repeatable(new ClosedResourceError('sendEof() was called: nothing more can be sent'));
     if (this.#isSendBusy()) return Promise.reject(new BusyResourceError('another call is already sending'));
     return undefined;
   }
 
   /** The send that takes several waits: a turn of the event loop, what an earlier send left behind, slice after slice. */
   async #sendLater(gate: Promise<void> | undefined, data: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    this.#isSending = true;
+    this.#sending = 'busy';
     try {
       await gate;
       for (const slice of sliceData(data)) {
@@ -350,7 +347,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
       }
       if (this.#socket.writableLength > 0 || this.#socket.errored !== null) await this.#flush();
     } finally {
-      this.#isSending = false;
+      this.#sending = 'open';
     }
   }
 
@@ -375,6 +372,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     return (this.#sender ??= new Waiter<void>()).wait();
   }
 
+  /** One listener for good: adding and removing one for each wait costs more than the wait. */
   #hearDrain(): void {
     if (this.#hearsDrain) return;
     this.#hearsDrain = true;
@@ -384,7 +382,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   #onDrain(): void {
     this.#awaitsDrain = false;
     // While the end is being sent, the waiter waits for that.
-    if (!this.#isEofSent && this.#socket.errored === null) this.#sender?.resolve();
+    if (this.#sending !== 'ended' && this.#socket.errored === null) this.#sender?.resolve();
   }
 
   onWriteFailure(error: Error): void {
@@ -402,7 +400,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
       this.#socket.destroy();
       return DONE;
     }
-    this.#close = new StagedClose(this.#socket, this.#isAtEof);
+    this.#close = new StagedClose(this.#socket, this.#receiveEnd === 'end of file');
     return this.#close.run();
   }
 
@@ -424,7 +422,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     this.#isOpen = false;
     this.#queue = undefined;
     this.#queuedBytes = 0;
-    this.#target = undefined;
+    this.#wanted = 0;
     this.#receiver?.rejectRepeatable(new ClosedResourceError());
     this.#sender?.rejectRepeatable(new ClosedResourceError());
   }
@@ -436,7 +434,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
       this.#shut();
       return;
     }
-    this.#receiveFailure ??= error;
+    this.#receiveEnd ??= error;
     this.#sendFailure ??= error;
     this.#sender?.rejectRepeatable(broken(error));
     if (this.#queuedBytes === 0) this.#receiver?.rejectRepeatable(broken(error));
@@ -446,12 +444,12 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
 
   get remoteAddress(): SocketAddress | undefined {
     const { remoteAddress: host, remotePort } = this.#socket;
-    return (this.#remoteAddress ??= fromNodeAddress(host, remotePort));
+    return this.#known?.remoteAddress ?? fromNodeAddress(host, remotePort);
   }
 
   get localAddress(): SocketAddress | undefined {
     const { localAddress: host, localPort } = this.#socket;
-    return (this.#localAddress ??= fromNodeAddress(host, localPort));
+    return this.#known?.localAddress ?? fromNodeAddress(host, localPort);
   }
 
   get bytesReceived(): number {

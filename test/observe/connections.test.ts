@@ -18,6 +18,6 @@ test('connections made and accepted are published to who listens', (t) => {
   }
   const made = { target: 'example.org:443', durationMs: 12, remoteAddress: inetAddress('192.0.2.1', 443) };
   publishConnect(() => made);
-  publishAccept(() => ({ localAddress: inetAddress('127.0.0.1', 80), remoteAddress: undefined }));
+  publishAccept({ localAddress: inetAddress('127.0.0.1', 80), remoteAddress: undefined });
   assert.deepEqual(seen, [made, { localAddress: inetAddress('127.0.0.1', 80), remoteAddress: undefined }]);
 });
