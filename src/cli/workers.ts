@@ -99,6 +99,7 @@ export class WorkerPool {
       case 'listening':
         // What it was told before it listened to us is lost.
         if (this.#isStopping) this.#tell(worker, 'stop');
+        if (verbosity > 0) messages.say(`worker ${worker.id} is up`);
         if (this.#isListening) return;
         this.#isListening = true;
         for (const address of message.addresses) messages.say(`listening on ${address}`);
