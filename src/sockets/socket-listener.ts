@@ -139,8 +139,13 @@ export class ServerListener implements SocketListener {
   #onError(error: Error): void {
     const { code } = error as NodeJS.ErrnoException;
     if (!this.#isOpen || (code !== undefined && LOST_CONNECTION.has(code))) return;
-    if (this.#acceptor.pending) this.#acceptor.reject(error);
-    else this.#failures.push(error);
+    if (this.#acceptor.pending) {
+      this.#acceptor.reject(error);
+    } else if ((this.#failures.at(-1) as NodeJS.ErrnoException | undefined)?.code !== code) {
+      // While descriptors are short libuv says so at every turn of the event loop, and a server that backs off for
+      // 100 ms would find hundreds of them: what has not been heard of yet is said once.
+      this.#failures.push(error);
+    }
   }
 
   #shut(): void {

@@ -104,6 +104,16 @@ test('LIST-5 lost connections are skipped, other failures come out of accept one
   await listener.close();
 });
 
+test('a failure that repeats while nobody accepts comes out once', async () => {
+  const { server, listener, port } = await serverOnLoopback();
+  for (let i = 0; i < 1000; i++) server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  const client = await openTcpStream('127.0.0.1', port);
+  await assert.rejects(listener.accept(), { code: 'EMFILE' });
+  const accepted = await listener.accept();
+  for (const stream of [client, accepted]) stream.abort();
+  await listener.close();
+});
+
 test('a second accept is Busy, a cancelled one loses no connection', async () => {
   const { listener, port } = await listen();
   const scope = new CancelScope();
