@@ -243,8 +243,9 @@ function statsOf(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }
 
+/** Also by the time it was made: a number of an inode is soon used again. */
 function isSameFile(a: Stats | undefined, b: Stats): boolean {
-  return a !== undefined && a.dev === b.dev && a.ino === b.ino;
+  return a !== undefined && a.dev === b.dev && a.ino === b.ino && a.mtimeMs === b.mtimeMs;
 }
 
 function inUse(path: string, why: string): Error {
