@@ -2,7 +2,7 @@
 //
 // Usage: npm run test:matrix [-- substring …]    only test files whose path contains one of the substrings
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 import { nodeBinary } from './node-binary.mjs';
@@ -10,6 +10,8 @@ import { nodeBinary } from './node-binary.mjs';
 const majors = ['20', '22', '24', '26'];
 const host = process.versions.node.split('.')[0];
 const logs = join('dist-test', 'matrix');
+/** For one version; a suite that takes longer is hung. */
+const timeoutMs = 900_000;
 mkdirSync(logs, { recursive: true });
 
 const rows = [];
@@ -18,14 +20,18 @@ for (const major of [host, ...majors.filter((other) => other !== host)]) {
   const binary = nodeBinary(major);
   const version = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
   process.stderr.write(`running the suite on Node ${version}\n`);
-  const { status, stdout, stderr } = spawnSync(binary, ['tools/test.mjs', ...process.argv.slice(2)], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
+  // Into the file as it comes: it is there to read while a run hangs, and a process that a test left behind with the
+  // output in its hands does not keep the table waiting.
+  const log = join(logs, `node-${major}.log`);
+  const output = openSync(log, 'w');
+  const { status } = spawnSync(binary, ['tools/test.mjs', ...process.argv.slice(2)], {
+    stdio: ['ignore', output, output],
+    timeout: timeoutMs,
     // Tests that start `node` by name get the same one; and none of them is told that it runs under a test runner.
     env: { ...process.env, PATH: `${dirname(binary)}${delimiter}${process.env.PATH}`, NODE_TEST_CONTEXT: undefined },
   });
-  const log = join(logs, `node-${major}.log`);
-  writeFileSync(log, stdout + stderr);
+  closeSync(output);
+  const stdout = readFileSync(log, 'utf8');
   // "# pass 3" from the TAP reporter, "ℹ pass 3" from the spec reporter: the default depends on the version.
   const count = (name) => stdout.match(new RegExp(`^(?:#|ℹ) ${name} ([\\d.]+)$`, 'm'))?.[1] ?? '?';
   const failures = stdout
