@@ -16,8 +16,8 @@ const RECOUNT_MS = 20;
 /**
  * Whether this process can do with more descriptors, asked for every connection that is accepted.
  *
- * Counting takes a system call, or on an older kernel 0.1 µs a descriptor, so it is done only when a good part of what was free may have been used since the
- * last time: then a thousand connections cost a dozen counts.
+ * Counting takes a system call, or on an older kernel 0.1 µs a descriptor, so it is done only when a good part of what was
+ * free may have been used since the last time: then a thousand connections cost a dozen counts.
  */
 export class DescriptorBudget {
   readonly #limit: number | undefined;

@@ -17,7 +17,7 @@
  * has not said that its data is complete.
  *
  * Hot paths have no async functions, closures, listeners or timers: one Waiter per direction, made when first needed,
- * which the socket's callbacks settle. An idle accepted stream costs the socket and about 0.4 KiB (bench/).
+ * which the socket's callbacks settle. What an idle stream costs is in bench/RESULTS.md.
  *
  * This file is longer than most, because both directions are one object: a server has ten thousand of them.
  *
