@@ -4,6 +4,10 @@
 // shuffled order. What changes on the machine within seconds (frequency, neighbours, caches) thus hits all alike, and what
 // changes within minutes cancels in ratios that are formed inside a round. A window in which the hypervisor stole time is
 // measured again, and dropped if that does not help. A contestant that fails is left out with its error; the rest goes on.
+//
+// In bulk nearly all the time is the kernel copying, and how fast it copies depends on the physical pages a process happened to
+// get: one and the same server differs from its own copies by a seventh, for as long as each lives. No number of rounds
+// averages that away, so bulk servers are started anew every second round.
 import { LineProcess } from './line-process.mjs';
 import { ratio, shuffled, summarise } from './statistics.mjs';
 
@@ -13,6 +17,7 @@ const ATTEMPTS_PER_WINDOW = 3;
 /** Enough for a JIT to have compiled what is hot, however slow the machine is just now. */
 const WARM_OPERATIONS = 30_000;
 const WARM_WINDOWS = 6;
+const BULK_ROUNDS_PER_PROCESS = 2;
 
 /**
  * @typedef {import('./contestants.mjs').Contestant} Contestant
@@ -65,6 +70,10 @@ export async function measure(machine, workload, contestants, effort, progress) 
     }
     for (; round < effort.rounds && performance.now() < effort.until; round++) {
       progress(`round ${round + 1} of ${effort.rounds}`);
+      if (workload.unit === 'MiB' && round > 0 && round % BULK_ROUNDS_PER_PROCESS === 0) {
+        for (const runner of runners)
+          await guarded(runner.contestant, () => restart(machine, runner, workload, effort));
+      }
       for (const runner of shuffled(runners)) {
         await guarded(runner.contestant, async () => {
           for (let attempt = 0; attempt < ATTEMPTS_PER_WINDOW && runner.windows[round] === undefined; attempt++) {
@@ -109,6 +118,19 @@ export async function start(machine, workload, contestant) {
   const connections = workload.unit === 'connection' ? 0 : workload.connections;
   await load.ask(`open 127.0.0.1 ${port} ${server.pid} ${connections}`, ANSWER_MS);
   return { contestant, server, load, windows: [] };
+}
+
+/**
+ * @param {import('./machine.mjs').Machine} machine
+ * @param {Runner} runner
+ * @param {Workload} workload
+ * @param {Effort} effort
+ */
+async function restart(machine, runner, workload, effort) {
+  stop(runner);
+  const { server, load } = await start(machine, workload, runner.contestant);
+  Object.assign(runner, { server, load });
+  await warmUp(runner, workload, effort.warmUpMs);
 }
 
 /** @param {{ server: LineProcess, load: LineProcess }} runner */

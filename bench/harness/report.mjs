@@ -114,7 +114,8 @@ function methodSection({ options, machine, results }) {
 
 Loopback only. All servers of a table are alive at once,${pinned}. In each of ${options.rounds} rounds every server gets one
 window (${options.windowMs} ms of requests, or one bulk connection), in shuffled order. CPU is the server's, all threads, from
-/proc/PID/task/*/schedstat, with the server silent at both ends of the window. Ratios are formed inside a round, then the median is
+/proc/PID/task/*/schedstat, with the server silent at both ends of the window. Bulk servers are
+started anew every second round, because the pages a process gets decide how fast the kernel copies for it. Ratios are formed inside a round, then the median is
 taken: trust them before the absolute figures. Cells are medians (min–max). "CPU / node:net" is against 'data' handlers on the same
 Node, for other engines on the Node that ran the bench. Windows with stolen time are measured again; ${dropped} were dropped. Memory is the
 growth of the resident set of a fresh process, nothing collected by force. bowline's servers are written with its public API:
