@@ -54,7 +54,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'protocols/dtls': { level: 2, imports: ['core', 'protocols/x509'], platform: 'pure', public: false },
 
   streams: { level: 3, imports: ['core', 'tasks', 'observe', 'framing'], platform: 'clean', public: true },
-  trust: { level: 3, imports: ['core', 'platform', 'protocols/x509'], platform: 'node', public: true },
+  trust: { level: 3, imports: [...vocabulary, 'protocols/x509'], platform: 'node', public: true },
   sockets: { level: 3, imports: [...vocabulary, 'streams'], platform: 'node', public: true },
   tls: { level: 3, imports: [...vocabulary, 'streams', 'sockets', 'trust'], platform: 'node', public: true },
   dtls: {
