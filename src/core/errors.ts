@@ -10,6 +10,7 @@
  *     AddressError          the text is not an address          whoever wrote the text
  *     ProtocolError         the peer broke a rule               the peer; `rule` names the section
  *     FramingError          a frame was too long or cut off     the peer
+ *     CertificateError      the peer is not who it should be    the peer, or a trust decision; `reason` says why
  *
  * Bad arguments are `TypeError` and `RangeError`, checked before any state. Cancellation is none of these: `Cancelled`
  * (bowline/tasks) extends `Error` and is an AbortError. End of file is a value, `null`.
@@ -155,6 +156,31 @@ export class ProtocolError extends BowlineError {
   constructor(message: string, rule: string, options?: ErrorOptionsWithCause) {
     super(message, options);
     this.rule = rule;
+  }
+}
+
+/** What a `CertificateError` knows besides its message. */
+export interface CertificateErrorDetails {
+  readonly reason: string;
+  readonly depth?: number | undefined;
+  readonly subject?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The peer's certificate, key or name was refused. */
+export class CertificateError extends BowlineError {
+  readonly code: ErrorCode = 'ERR_BOWLINE_CERTIFICATE';
+  /** A stable word for programs, such as `expired`, `unknown-issuer` or `name-mismatch`. */
+  readonly reason: string;
+  /** Which certificate is at fault: 0 is the peer's own, 1 its issuer's, and so on; undefined where none in particular is. */
+  readonly depth: number | undefined;
+  /** The subject of that certificate as one line that is safe to print. */
+  readonly subject: string | undefined;
+  constructor(message: string, details: CertificateErrorDetails) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.reason = details.reason;
+    this.depth = details.depth;
+    this.subject = details.subject;
   }
 }
 
