@@ -1,4 +1,12 @@
-/** bowline/testing: virtual time, scripted order, streams in memory, and the checks that every stream must pass. */
+/** bowline/testing: virtual time, scripted order, streams in memory, certificates, and the checks that every stream must pass. */
+export { testCertificates } from './certificates/test-certificates.ts';
+export type { TestCertificates, TestCertificatesOptions } from './certificates/test-certificates.ts';
+export type { TestCertificate } from './certificates/test-certificate.ts';
+export type { LeafOptions } from '../trust/authority/authority.ts';
+export type { Extension, Purpose } from '../trust/authority/extensions.ts';
+export type { KeyAlgorithm, SignatureHash, SigningKey } from '../trust/authority/key-algorithm.ts';
+export type { OcspOptions } from '../trust/authority/ocsp-response.ts';
+export type { Revocation, RevocationListOptions } from '../trust/authority/revocation-list.ts';
 export { checkChannel } from './check-channel.ts';
 export { checkListener } from './check-listener.ts';
 export type { MadeListener } from './check-listener.ts';
