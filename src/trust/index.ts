@@ -1,0 +1,17 @@
+/** bowline/trust: whom to trust and how to show who one is, for TLS and DTLS alike. */
+export { clientContext, serverContext } from './context.ts';
+export type {
+  ClientContext,
+  ClientContextOptions,
+  ContextOptions,
+  ServerContext,
+  ServerContextOptions,
+} from './context.ts';
+export { Identity } from './identity.ts';
+export type { IdentityCheckOptions, IdentityMaterial } from './identity.ts';
+export { insecureAcceptAnyone } from './insecure.ts';
+export { PinError, pinned, pinOf } from './pinned.ts';
+export { preSharedKey } from './pre-shared-key.ts';
+export type { ClientPskSource, PreSharedKey, PreSharedKeyOptions, ServerPskOptions } from './pre-shared-key.ts';
+export type { DtlsSettings, IdentitySource, ProtocolVersion, TlsSettings } from './settings.ts';
+export type { ExpectedPeer, PeerIdentity, Verifier } from './verifier.ts';
