@@ -129,7 +129,7 @@ export interface ConnectAttempt {
 
 /** Every attempt to connect failed; `attempts` has each one, in the order in which they were started. */
 export class ConnectError extends BowlineError {
-  readonly code = 'ERR_BOWLINE_CONNECT';
+  readonly code: ErrorCode = 'ERR_BOWLINE_CONNECT';
   readonly attempts: readonly ConnectAttempt[];
   constructor(message: string, attempts: readonly ConnectAttempt[], options?: ErrorOptionsWithCause) {
     super(message, options);
