@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 
+import type { KeyAlgorithm } from '../trust/authority/key-algorithm.ts';
 import { commandTable } from './command-table.ts';
 import type { CommandName, CommandRow } from './command-table.ts';
 import { parseCount, parseDuration, parseSize } from './quantities.ts';
@@ -31,6 +32,19 @@ export type Service =
   | { readonly kind: 'source'; readonly sizeBytes: number }
   | { readonly kind: 'exec'; readonly command: string };
 
+/** What `bowline cert` is to make. */
+export interface CertificateWishes {
+  readonly folder: string;
+  readonly names: readonly string[];
+  readonly isForClient: boolean;
+  /** Of the files, without `.pem`. */
+  readonly fileName: string;
+  readonly days: number;
+  readonly algorithm: KeyAlgorithm;
+  readonly force: boolean;
+  readonly json: boolean;
+}
+
 export type Command =
   | { readonly name: 'help'; readonly topic: CommandName | undefined }
   | { readonly name: 'version' }
@@ -43,7 +57,8 @@ export type Command =
       readonly settings: Settings;
     }
   | { readonly name: 'connect'; readonly address: string; readonly settings: Settings }
-  | { readonly name: 'serve'; readonly address: string; readonly service: Service; readonly settings: Settings };
+  | { readonly name: 'serve'; readonly address: string; readonly service: Service; readonly settings: Settings }
+  | { readonly name: 'cert'; readonly wishes: CertificateWishes };
 
 type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
 
@@ -55,6 +70,23 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 30_000;
 const DEFAULT_DRAIN_MS = 10_000;
 /** Someone at a terminal who presses Ctrl-C wants the prompt back. */
 const DEFAULT_DRAIN_OF_CONNECT_MS = 1000;
+
+const DEFAULT_NAMES = ['localhost', '127.0.0.1', '::1'] as const;
+const DEFAULT_DAYS = 365;
+/** Ten years, as long as the authority. */
+const MAX_DAYS = 3650;
+/** Those that anybody accepts. */
+const algorithms = [
+  'ecdsa-p256',
+  'ecdsa-p384',
+  'ecdsa-p521',
+  'ed25519',
+  'rsa-2048',
+  'rsa-3072',
+  'rsa-4096',
+  'rsa-pss-2048',
+  'rsa-pss-3072',
+] as const satisfies readonly KeyAlgorithm[];
 
 /**
  * Understands the arguments of the program (without `node` and the script).
@@ -88,6 +120,8 @@ export function parseArguments(words: readonly string[]): Command {
       return { name: 'connect', address: one, settings };
     case 'serve':
       return { name: 'serve', address: one, service: serviceOf(values), settings };
+    case 'cert':
+      return { name: 'cert', wishes: certificateWishes(one, values) };
   }
 }
 
@@ -100,7 +134,9 @@ function rowOf(word: string): CommandRow {
 
 function parseWith(row: CommandRow, words: readonly string[]): { values: Values; operands: string[] } {
   const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: true }> = {};
-  for (const { name, short, value } of row.options) {
+  const repeating = new Set<string>();
+  for (const { name, short, value, repeats } of row.options) {
+    if (repeats === true) repeating.add(name);
     options[name] = { type: value === undefined ? 'boolean' : 'string', ...(short && { short }), multiple: true };
   }
   let parsed;
@@ -113,7 +149,7 @@ function parseWith(row: CommandRow, words: readonly string[]): { values: Values;
   for (const [name, given] of Object.entries(parsed.values)) {
     if (given === undefined) continue;
     const value = given[0];
-    if (name === 'verbose') values[name] = given;
+    if (name === 'verbose' || repeating.has(name)) values[name] = given;
     else if (given.length > 1 && typeof value === 'string') throw new UsageError(`--${name} was given twice`);
     else if (value !== undefined) values[name] = value;
   }
@@ -182,4 +218,42 @@ function serviceOf(values: Values): Service {
     throw new UsageError('serve takes exactly one of --echo, --discard, --source and --exec');
   }
   return service;
+}
+
+function certificateWishes(folder: string, values: Values): CertificateWishes {
+  const isForClient = values['client'] === true;
+  const given = textsOf(values['san']);
+  const names: readonly string[] = given.length === 0 && !isForClient ? DEFAULT_NAMES : given;
+  // A colon or an asterisk is no part of a file's name everywhere.
+  const [first = ''] = names;
+  const fileName = textOf(values['name']) ?? (isForClient ? 'client' : first.replace(/[^0-9A-Za-z._-]/g, '_'));
+  if (!/^[0-9A-Za-z_][0-9A-Za-z._-]{0,99}$/.test(fileName)) {
+    throw new UsageError(
+      `--name takes the name of a file without a folder: letters, digits and . _ -, not '${fileName}'`,
+    );
+  }
+  if (/^ca(-key)?$/i.test(fileName)) throw new UsageError(`--name ${fileName}: that is the authority's`);
+  const days = textOf(values['days']);
+  const algorithm = textOf(values['alg']) ?? 'ecdsa-p256';
+  if (!isAlgorithm(algorithm)) {
+    throw new UsageError(`--alg takes one of ${algorithms.join(', ')}, not '${algorithm}'`);
+  }
+  return {
+    folder,
+    names,
+    isForClient,
+    fileName,
+    days: days === undefined ? DEFAULT_DAYS : parseCount(days, '--days', { min: 1, max: MAX_DAYS }),
+    algorithm,
+    force: values['force'] === true,
+    json: values['json'] === true,
+  };
+}
+
+function textsOf(value: Values[string]): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+}
+
+function isAlgorithm(text: string): text is (typeof algorithms)[number] {
+  return (algorithms as readonly string[]).includes(text);
 }

@@ -2,13 +2,15 @@
  * The commands and their options, as one table. The parser and the help are both made from it, so an option cannot be
  * taken without being explained, nor the other way round.
  */
-export type CommandName = 'relay' | 'connect' | 'serve';
+export type CommandName = 'relay' | 'connect' | 'serve' | 'cert';
 
 export interface OptionRow {
   readonly name: string;
   readonly short?: string;
   /** What stands for its value in the help; absent: a flag. */
   readonly value?: string;
+  /** It may be given several times. */
+  readonly repeats?: true;
   readonly about: string;
 }
 
@@ -57,11 +59,12 @@ const through: OptionRow = {
   value: 'COMMAND',
   about: 'pass what goes from LISTEN to CONNECT through COMMAND, one for each connection; no shell',
 };
+const help: OptionRow = { name: 'help', short: 'h', about: 'show this help' };
 const common: readonly OptionRow[] = [
   { name: 'json', about: 'print statistics as a line of JSON at the end; with -v also one for every connection' },
   { name: 'progress', about: 'show a live line of throughput, if standard error is a terminal' },
   { name: 'verbose', short: 'v', about: 'tell of every connection; -vv: also the causes behind an error' },
-  { name: 'help', short: 'h', about: 'show this help' },
+  help,
 ];
 
 export const commandTable: readonly CommandRow[] = [
@@ -118,6 +121,47 @@ export const commandTable: readonly CommandRow[] = [
       ['bowline serve tcp:127.0.0.1:4040 --echo', 'something to try a client on'],
       ['bowline serve tcp::9000 --source 1GiB', 'measure a network: bowline connect --progress tcp:…:9000 >/dev/null'],
       ["bowline serve unix:/tmp/date.sock --exec 'date -u'", 'one command per connection'],
+    ],
+  },
+  {
+    name: 'cert',
+    operands: ['FOLDER'],
+    about: 'Make a certificate in FOLDER, from a development authority of its own.',
+    details: [
+      'The authority is made in the folder (ca.pem, ca-key.pem) unless it is there already; it is never',
+      'replaced. Whoever is to accept its certificates is given ca.pem. Keys are readable by you alone.',
+    ],
+    options: [
+      {
+        name: 'san',
+        value: 'NAME',
+        repeats: true,
+        about:
+          'a name or address that the certificate is for, as often as needed: example.test, *.example.test, 10.0.0.7 ' +
+          '(default: localhost, 127.0.0.1, ::1)',
+      },
+      { name: 'client', about: 'for a client that shows who it is, instead of a server' },
+      {
+        name: 'name',
+        value: 'NAME',
+        about: 'name of the files: NAME.pem, NAME-key.pem (default: the first --san; client with --client)',
+      },
+      { name: 'days', value: 'N', about: 'valid for N days (default 365); the authority ten years' },
+      {
+        name: 'alg',
+        value: 'ALGORITHM',
+        about:
+          'kind of new keys: ecdsa-p256 (default), ecdsa-p384, ecdsa-p521, ed25519, rsa-2048, rsa-3072, rsa-4096, ' +
+          'rsa-pss-2048, rsa-pss-3072',
+      },
+      { name: 'force', about: 'replace the files of a certificate of this name' },
+      { name: 'json', about: 'print what was made as a line of JSON' },
+      help,
+    ],
+    examples: [
+      ['bowline cert dev', 'a certificate for localhost, in dev/localhost.pem'],
+      ['bowline cert dev --san api.test --san 10.0.0.7 --days 30', 'for a name and an address'],
+      ['bowline cert dev --client --name alice', 'a certificate for a client'],
     ],
   },
 ];

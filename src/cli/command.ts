@@ -15,7 +15,7 @@ import { CancelScope } from '../tasks/cancel-scope.ts';
 import { parseArguments } from './arguments.ts';
 import type { Command } from './arguments.ts';
 import { exitStatus, statusOfSignal } from './exit-status.ts';
-import { causesOf, describeFailure } from './failure.ts';
+import { causesOf, describeFailure, EndpointFailure } from './failure.ts';
 import { followSignals, Interruption } from './interruption.ts';
 import { Messages } from './messages.ts';
 import type { Plan, PlanResult } from './plan.ts';
@@ -34,11 +34,12 @@ export async function runCommand(words: readonly string[], script: string): Prom
   const messages = new Messages(process.stderr);
   let plan: Plan | string;
   try {
-    plan = await planOf(parseArguments(words));
+    plan = await planOf(parseArguments(words), messages);
   } catch (error) {
-    if (!(error instanceof UsageError || error instanceof AddressError)) throw error;
+    if (!(error instanceof UsageError || error instanceof AddressError || error instanceof EndpointFailure))
+      throw error;
     messages.say(describeFailure(error));
-    return exitStatus.usage;
+    return error instanceof EndpointFailure ? exitStatus.failure : exitStatus.usage;
   }
   if (typeof plan === 'string') {
     process.stdout.write(plan);
@@ -74,7 +75,7 @@ export async function runCommand(words: readonly string[], script: string): Prom
 }
 
 /** What to do, or the text to print. */
-async function planOf(command: Command): Promise<Plan | string> {
+async function planOf(command: Command, messages: Messages): Promise<Plan | string> {
   switch (command.name) {
     case 'help': {
       const { helpOf, overview } = await import('./help.ts');
@@ -93,6 +94,10 @@ async function planOf(command: Command): Promise<Plan | string> {
     case 'serve': {
       const { planServe } = await import('./serve.ts');
       return checked(planServe(command.address, command.service, command.settings));
+    }
+    case 'cert': {
+      const { makeCertificate } = await import('./cert.ts');
+      return makeCertificate(command.wishes, (warning) => messages.say(warning));
     }
   }
 }

@@ -22,7 +22,7 @@ function refusal(line: string): string {
 test('a command line that makes no sense is refused in one line that names the word', () => {
   const cases: [string, RegExp][] = [
     ['', /^no command given/],
-    ['rely a b', /^'rely' is not a command; there are relay, connect, serve and help$/],
+    ['rely a b', /^'rely' is not a command; there are relay, connect, serve, cert and help$/],
     ['--json relay a b', /^the command comes first, then its options; '--json' is not a command$/],
     ['help me', /^'me' is not a command/],
     ['help relay connect', /^help takes one command$/],
@@ -43,6 +43,15 @@ test('a command line that makes no sense is refused in one line that names the w
     ['relay a b --workers 4 --max-connections 3', /^--max-connections 3 is shared by the workers/],
     ['serve a', /^serve takes exactly one of --echo, --discard, --source and --exec$/],
     ['serve a --echo --discard', /^serve takes exactly one of/],
+    ['cert', /^cert takes FOLDER/],
+    ['cert d --days 0', /^--days takes a whole number from 1 to 3650, not '0'$/],
+    ['cert d --alg rsa-1024', /^--alg takes one of ecdsa-p256, .*, not 'rsa-1024'$/],
+    ['cert d --name ../x', /^--name takes the name of a file without a folder/],
+    ['cert d --name -x', /^option '--name'/],
+    ['cert d --name ca', /^--name ca: that is the authority's$/],
+    ['cert d --name CA-key', /^--name CA-key: that is the authority's$/],
+    ['cert d --days 1 --days 2', /^--days was given twice$/],
+    ['cert d --workers 2', /^unknown option '--workers'/],
     ['serve a --source lots', /^--source takes a number of bytes/],
   ];
   for (const [line, expected] of cases) {
@@ -110,6 +119,28 @@ test('serve: each service', () => {
   assert.deepEqual(service('--discard'), { kind: 'discard' });
   assert.deepEqual(service('--source', '1KiB'), { kind: 'source', sizeBytes: 1024 });
   assert.deepEqual(service('--exec', 'cat -n'), { kind: 'exec', command: 'cat -n' });
+});
+
+test('cert: names may be given several times, and name the files', () => {
+  const wishes = (...words: string[]): Record<string, unknown> => {
+    const command = parseArguments(['cert', 'd', ...words]);
+    assert.ok(command.name === 'cert');
+    return { ...command.wishes };
+  };
+  assert.deepEqual(wishes(), {
+    folder: 'd',
+    names: ['localhost', '127.0.0.1', '::1'],
+    isForClient: false,
+    fileName: 'localhost',
+    days: 365,
+    algorithm: 'ecdsa-p256',
+    force: false,
+    json: false,
+  });
+  const { names, fileName } = wishes('--san', '*.a.test', '--san', '::1');
+  assert.deepEqual([names, fileName], [['*.a.test', '::1'], '_.a.test']);
+  assert.deepEqual([wishes('--client')['names'], wishes('--client')['fileName']], [[], 'client']);
+  assert.equal(wishes('--san', 'a', '--name', 'b')['fileName'], 'b');
 });
 
 test('help and version in all their spellings', () => {
