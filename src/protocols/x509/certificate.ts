@@ -115,11 +115,6 @@ export function describeCertificate(certificate: Certificate): string {
   return name?.kind === 'dns' ? escapeText(`DNS:${name.name}`, 200) : 'a certificate with an empty subject';
 }
 
-/** The serial number as hexadecimal digits, two for each octet. */
-export function formatSerial(serial: Uint8Array): string {
-  return Array.from(serial, (octet) => octet.toString(16).padStart(2, '0')).join('');
-}
-
 const RULE = 'RFC 5280 §4.1';
 
 /** `[0] EXPLICIT Version DEFAULT v1`; the numbers on the wire are one less. */

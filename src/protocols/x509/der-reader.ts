@@ -158,9 +158,9 @@ export class DerReader {
   /**
    * BOOLEAN DEFAULT FALSE: absent is false, and a false that is written out is not DER (X.690 §11.5).
    */
-  booleanDefaultFalse(): boolean {
-    if (this.nextTag !== tag.boolean) return false;
-    if (!this.boolean()) this.fail('a default value that is written out');
+  booleanDefaultFalse(expected: number = tag.boolean): boolean {
+    if (this.nextTag !== expected) return false;
+    if (!this.boolean(expected)) this.fail('a default value that is written out');
     return true;
   }
 

@@ -14,6 +14,7 @@ import type { Bytes } from '../../core/bytes.ts';
 import { escapeText } from '../../core/quote.ts';
 import type { DerElement, DerReader } from './der-reader.ts';
 import { tag } from './der-tag.ts';
+import { hexOf } from './hex.ts';
 
 export interface NameAttribute {
   /** OID of the type, such as `2.5.4.3` (commonName). */
@@ -102,7 +103,7 @@ function formatAttribute({ type, text }: NameAttribute): string {
 }
 
 function comparisonKey({ type, text, raw }: NameAttribute): string {
-  if (text === undefined) return `${type}#${[...raw].map((octet) => octet.toString(16).padStart(2, '0')).join('')}`;
+  if (text === undefined) return `${type}#${hexOf(raw)}`;
   return `${type}=${text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim()}`;
 }
 

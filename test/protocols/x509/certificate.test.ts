@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { rootCertificates } from 'node:tls';
 
 import { ProtocolError } from 'bowline/core';
-import { formatSerial, isSelfIssued, parseCertificate } from '#src/protocols/x509/certificate.js';
+import { isSelfIssued, parseCertificate } from '#src/protocols/x509/certificate.js';
+import { hexOf } from '#src/protocols/x509/hex.js';
 
 const roots = rootCertificates.map((pem) => new X509Certificate(pem));
 
@@ -14,7 +15,7 @@ test('every root that Node ships parses, and says what Node reads in it', () => 
     const ours = parseCertificate(theirs.raw);
     assert.deepEqual(Buffer.from(ours.raw), theirs.raw);
     assert.equal(
-      formatSerial(ours.serial)
+      hexOf(ours.serial)
         .replace(/^00(?=.)/, '')
         .toUpperCase(),
       theirs.serialNumber.padStart(2, '0'),

@@ -23,6 +23,10 @@ import { isSelfIssued } from '../certificate.ts';
 import type { Certificate } from '../certificate.ts';
 import type { X509Crypto } from '../crypto.ts';
 import { equalBytes } from '../der-reader.ts';
+import { STATUS_REQUEST } from '../extensions/tls-feature.ts';
+import { hexOf } from '../hex.ts';
+import type { Issuer, RevocationLists } from '../revocation/check-lists.ts';
+import { checkStapledResponse } from '../revocation/check-stapled.ts';
 import { checkPublicKey, checkSignatureAlgorithm } from './algorithm-policy.ts';
 import { candidatesFor } from './candidates.ts';
 import type { Candidate } from './candidates.ts';
@@ -49,6 +53,15 @@ export interface PathRequest {
   /** Whose certificate it is. */
   readonly role: PeerRole;
   readonly crypto: X509Crypto;
+  /** CRLs, asked for every certificate but the anchor's where one of its issuer is among them. Default: none. */
+  readonly revocationLists?: RevocationLists | undefined;
+  /**
+   * The OCSP response that a server stapled: DER; `null` if it was asked for one and sent none; undefined (the default) if it was not
+   * asked. One that says "revoked" refuses; one that says nothing is ignored unless one is required.
+   */
+  readonly stapledResponse?: Uint8Array | null | undefined;
+  /** Refuse a peer without a good stapled response. Without this, only certificates that demand one themselves (RFC 7633). */
+  readonly requireStapledResponse?: boolean | undefined;
   /** How many issuers that are not self-issued may stand between the end entity and the anchor. Default: any number. */
   readonly maxIntermediates?: number | undefined;
   readonly limits?: Partial<PathLimits> | undefined;
@@ -196,7 +209,7 @@ class PathSearch {
   }
 
   #isSignedBy(subject: Certificate, { publicKey }: Candidate): boolean {
-    const key = keyText(publicKey.raw);
+    const key = hexOf(publicKey.raw);
     const known = this.#signatures.get(subject) ?? new Map<string, boolean>();
     this.#signatures.set(subject, known);
     const before = known.get(key);
@@ -211,7 +224,39 @@ class PathSearch {
   /** What needs the whole path. */
   #complete(certificates: readonly [Certificate, ...Certificate[]], anchor: TrustAnchor): VerifiedPath | undefined {
     const { role, now } = this.#request;
+    for (const [depth, certificate] of certificates.entries()) {
+      const found = this.#checkRevocation(certificates, depth, anchor);
+      if (found !== undefined) {
+        this.#refuse(found, certificate, depth);
+        return undefined;
+      }
+    }
     return { certificates, anchor, role, verifiedAt: now } as unknown as VerifiedPath;
+  }
+
+  #checkRevocation(path: readonly Certificate[], depth: number, anchor: TrustAnchor): Finding | undefined {
+    const { revocationLists, now, crypto } = this.#request;
+    const certificate = path[depth] as Certificate;
+    const above = path[depth + 1];
+    if (above === undefined && anchor.certificate !== undefined) {
+      // Nobody revokes an anchor. One that is the end entity itself still owes the response that is required.
+      return depth === 0
+        ? this.#checkStapled(certificate, { publicKey: certificate.publicKey, certificate })
+        : undefined;
+    }
+    const issuer: Issuer = { publicKey: above?.publicKey ?? anchor.publicKey, certificate: above };
+    const listed = revocationLists?.check(certificate, issuer, now, crypto, this.#budget);
+    return listed ?? (depth === 0 ? this.#checkStapled(certificate, issuer) : undefined);
+  }
+
+  #checkStapled(leaf: Certificate, issuer: Issuer): Finding | undefined {
+    const { stapledResponse, requireStapledResponse = false, now, crypto } = this.#request;
+    const demanded = leaf.extensions.tlsFeature?.has(STATUS_REQUEST) === true && stapledResponse !== undefined;
+    const required = requireStapledResponse || demanded;
+    if (stapledResponse === undefined || stapledResponse === null)
+      return required ? finding('revocation-unknown', 'no OCSP response was stapled, and one is required') : undefined;
+    const found = checkStapledResponse(stapledResponse, leaf, issuer, now, crypto, this.#budget);
+    return required || found?.reason === 'revoked' ? found : undefined;
   }
 
   #noIssuer(certificate: Certificate, depth: number): Finding {
@@ -234,11 +279,4 @@ function isIn(path: readonly Certificate[], { certificate }: Candidate): boolean
     (other) =>
       other.subject.key === certificate.subject.key && equalBytes(other.publicKey.raw, certificate.publicKey.raw),
   );
-}
-
-/** Octets as a string of the same length: a key for maps. */
-function keyText(octets: Uint8Array): string {
-  let text = '';
-  for (const octet of octets) text += String.fromCharCode(octet);
-  return text;
 }
