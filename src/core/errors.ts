@@ -189,13 +189,21 @@ export class FramingError extends BowlineError {
   readonly code: ErrorCode = 'ERR_BOWLINE_FRAMING';
 }
 
-/** The limit was reached before the delimiter was found. What was read stays in the buffer. */
-export class DelimiterNotFound extends FramingError {
-  override readonly code = 'ERR_BOWLINE_DELIMITER_NOT_FOUND';
+/** A frame is longer than the limit `maxBytes`, or says that it is. What was read stays in the buffer. */
+export class FrameTooLarge extends FramingError {
+  override readonly code: ErrorCode = 'ERR_BOWLINE_FRAME_TOO_LARGE';
   readonly maxBytes: number;
-  constructor(maxBytes: number, options?: ErrorOptionsWithCause) {
-    super(`no delimiter within ${maxBytes} bytes`, options);
+  constructor(message: string, maxBytes: number, options?: ErrorOptionsWithCause) {
+    super(message, options);
     this.maxBytes = maxBytes;
+  }
+}
+
+/** The limit was reached before the delimiter was found. What was read stays in the buffer. */
+export class DelimiterNotFound extends FrameTooLarge {
+  override readonly code = 'ERR_BOWLINE_DELIMITER_NOT_FOUND';
+  constructor(maxBytes: number, options?: ErrorOptionsWithCause) {
+    super(`no delimiter within ${maxBytes} bytes`, maxBytes, options);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * BufferedStream: read by meaning rather than by chunk, on any stream. Exactly n bytes, everything up to a delimiter, a line.
+ * BufferedStream: read by meaning rather than by chunk, on any stream. Exactly n bytes, everything up to a delimiter, a line, a
+ * frame of any codec.
  *
  * One growing store of bytes holds what was received and not yet asked for. The stream below fills it directly
  * (`receiveInto`), and what is handed out is copied once, or is the store itself where it holds exactly what was asked for.
@@ -18,24 +19,22 @@
  */
 import { wrapped } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
-import {
-  BusyResourceError,
-  ClosedResourceError,
-  DelimiterNotFound,
-  FramingError,
-  IncompleteRead,
-} from '../core/errors.ts';
+import { BusyResourceError, ClosedResourceError, EndOfChannel, IncompleteRead } from '../core/errors.ts';
 import type { Stream } from '../core/stream.ts';
+import { checkCodec } from '../framing/codec.ts';
+import type { Codec } from '../framing/codec.ts';
+import { findDelimiter } from '../framing/delimiter.ts';
+import { DEFAULT_SEARCH_BYTES } from '../framing/limits.ts';
+import { ReadBuffer } from '../framing/read-buffer.ts';
+import { decoderOn } from '../framing/scanner.ts';
+import type { SharingDecoder } from '../framing/scanner.ts';
+import { decodeText } from '../framing/text.ts';
 import { completed, quietIfCancelled, refusal } from '../tasks/waiter.ts';
 import { iterateChunks } from './chunk-iterator.ts';
 import { sendEofThrough } from './half-close.ts';
 import type { SendEofOf } from './half-close.ts';
-import { ReadBuffer } from './read-buffer.ts';
 import { receiveInto } from './receive-into.ts';
 import { wrongBuffer, wrongCount, wrongMaxBytes } from './stream-arguments.ts';
-
-/** Where `receiveUntil` and `receiveLine` give up when nobody says otherwise. */
-const DEFAULT_LIMIT_BYTES = 65_536;
 
 const LINE_FEED = new Uint8Array([0x0a]);
 const CARRIAGE_RETURN = 0x0d;
@@ -55,6 +54,8 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   #isReceiving = false;
   /** The last delimiter that was given as text. */
   #delimiter = { text: '', bytes: new Uint8Array(0) as Uint8Array };
+  /** Who received the last frame, as long as nobody else has taken anything since: it knows how far it has looked. */
+  #framing: { readonly codec: Codec<never, unknown>; readonly decoder: SharingDecoder<unknown> } | undefined;
 
   /** Owns `stream` from now on. */
   constructor(stream: S) {
@@ -99,12 +100,12 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
    */
   receiveUntil(delimiter: Uint8Array | string, options: ReceiveUntilOptions = {}): Promise<Bytes> {
     const pattern = typeof delimiter === 'string' ? this.#encode(delimiter) : delimiter;
-    const { maxBytes = DEFAULT_LIMIT_BYTES } = options;
+    const { maxBytes = DEFAULT_SEARCH_BYTES } = options;
     const wrong = wrongPattern(pattern) ?? wrongCount('maxBytes', maxBytes, 0);
     if (wrong !== undefined) return Promise.reject(wrong);
     return this.#receive({
       take: (buffer) => {
-        const at = find(buffer, pattern, maxBytes);
+        const at = findDelimiter(buffer, pattern, maxBytes);
         if (at < 0) return undefined;
         const found = buffer.take(at);
         buffer.drop(pattern.length);
@@ -125,12 +126,12 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
    * @throws FramingError the line is not UTF-8; its bytes stay in the buffer
    */
   receiveLine(options: ReceiveUntilOptions = {}): Promise<string | null> {
-    const { maxBytes = DEFAULT_LIMIT_BYTES } = options;
+    const { maxBytes = DEFAULT_SEARCH_BYTES } = options;
     const wrong = wrongCount('maxBytes', maxBytes, 0);
     if (wrong !== undefined) return Promise.reject(wrong);
     return this.#receive<string | null>({
       take: (buffer) => {
-        const at = find(buffer, LINE_FEED, maxBytes);
+        const at = findDelimiter(buffer, LINE_FEED, maxBytes);
         if (at < 0) return undefined;
         const line = decodeLine(buffer.view(at));
         buffer.drop(at + 1);
@@ -143,12 +144,47 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     });
   }
 
+  /**
+   * Receives one frame. The codec may be another one each time: what the last one has not consumed is where the next begins.
+   *
+   * @throws EndOfChannel the end of file, between two frames
+   * @throws IncompleteRead the end of file came in the middle of a frame; `partial` has its beginning, and it stays in the buffer
+   * @throws FrameTooLarge the frame is, or will be, over the codec's limit; its bytes stay in the buffer
+   * @throws FramingError the bytes are not what the codec stands for, and stay in the buffer
+   */
+  receiveFrame<R>(codec: Codec<never, R>): Promise<R> {
+    let frame: R | undefined;
+    let decoder: SharingDecoder<R>;
+    try {
+      if (this.#framing?.codec !== codec) checkCodec(codec);
+      const refused = this.#refuse();
+      if (refused !== undefined) return refused;
+      decoder = this.#decoderFor(codec);
+      frame = decoder.next();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (frame !== undefined) return completed(frame);
+    return this.#occupy(() =>
+      this.#receiveMore({
+        take: () => decoder.next(),
+        atEndOfFile: () => {
+          decoder.end();
+          const last = decoder.next();
+          if (last === undefined) throw new EndOfChannel();
+          return last;
+        },
+      }),
+    );
+  }
+
   /** Receives some bytes: buffered ones if there are any, else what the stream below gives. */
   receiveSome(maxBytes?: number): Promise<Bytes | null> {
     const wrong = wrongMaxBytes(maxBytes);
     if (wrong !== undefined) return Promise.reject(wrong);
     const refused = this.#refuse();
     if (refused !== undefined) return refused;
+    this.#endFraming();
     const { size } = this.#buffer;
     if (size === 0) return this.#occupy(() => this.stream.receiveSome(maxBytes));
     return completed(this.#buffer.take(Math.min(maxBytes ?? size, size)));
@@ -159,6 +195,7 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     if (wrong !== undefined) return Promise.reject(wrong);
     const refused = this.#refuse();
     if (refused !== undefined) return refused;
+    this.#endFraming();
     if (this.#buffer.size === 0) return this.#occupy(() => receiveInto(this.stream, buffer));
     const length = Math.min(buffer.length, this.#buffer.size);
     buffer.set(this.#buffer.view(length));
@@ -176,6 +213,7 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
     this.#checkAttached();
     if (this.#state === 'closed') throw new ClosedResourceError();
     if (this.#isReceiving) throw new BusyResourceError();
+    this.#endFraming();
     this.#buffer.unshift(bytes);
   }
 
@@ -188,6 +226,7 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   detach(): { readonly stream: S; readonly rest: Bytes } {
     this.#checkAttached();
     if (this.#isReceiving) throw new BusyResourceError();
+    this.#endFraming();
     this.#state = 'detached';
     return { stream: this.stream, rest: this.#buffer.take(this.#buffer.size) };
   }
@@ -245,6 +284,7 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
   #receive<T>(wanted: Wanted<T>): Promise<T> {
     const refused = this.#refuse();
     if (refused !== undefined) return refused;
+    this.#endFraming();
     let taken: T | undefined;
     try {
       taken = wanted.take(this.#buffer);
@@ -252,6 +292,22 @@ export class BufferedStream<S extends Stream = Stream> implements Stream {
       return Promise.reject(error);
     }
     return taken === undefined ? this.#occupy(() => this.#receiveMore(wanted)) : completed(taken);
+  }
+
+  /** The decoder that received the last frame, if it is of this codec and nothing was taken since; else a new one. */
+  #decoderFor<R>(codec: Codec<never, R>): SharingDecoder<R> {
+    if (this.#framing?.codec === codec) return this.#framing.decoder as SharingDecoder<R>;
+    this.#endFraming();
+    const decoder = decoderOn(codec, this.#buffer);
+    this.#framing = { codec, decoder };
+    return decoder;
+  }
+
+  /** Before anybody else takes bytes: all of them are in the buffer then. */
+  #endFraming(): void {
+    if (this.#framing === undefined) return;
+    this.#framing.decoder.release();
+    this.#framing = undefined;
   }
 
   async #receiveMore<T>({ wantedBytes = 0, take, atEndOfFile }: Wanted<T>): Promise<T> {
@@ -299,16 +355,6 @@ interface Wanted<T> {
   readonly atEndOfFile: (buffer: ReadBuffer) => T;
 }
 
-/** Where the delimiter is; -1 if it is not there yet, and may still come within the limit. */
-function find(buffer: ReadBuffer, pattern: Uint8Array, maxBytes: number): number {
-  const at = buffer.indexOf(pattern);
-  // Not found yet: would it, at the earliest, begin beyond the limit?
-  if (at < 0 && buffer.size <= maxBytes) return -1;
-  const earliest = at < 0 ? buffer.partialIndexOf(pattern) : at;
-  if (earliest > maxBytes) throw new DelimiterNotFound(maxBytes);
-  return at;
-}
-
 function wrongPattern(pattern: Uint8Array): TypeError | RangeError | undefined {
   if (!(pattern instanceof Uint8Array)) return new TypeError('a delimiter is bytes or text');
   return pattern.length === 0 ? new RangeError('a delimiter cannot be empty') : undefined;
@@ -318,13 +364,6 @@ function detached(): ClosedResourceError {
   return new ClosedResourceError('the stream below was detached from this one');
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 function decodeLine(line: Uint8Array): string {
-  const content = line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
-  try {
-    return utf8.decode(content);
-  } catch (cause) {
-    throw new FramingError('the line is not UTF-8', { cause });
-  }
+  return decodeText(line[line.length - 1] === CARRIAGE_RETURN ? line.subarray(0, -1) : line, 'the line');
 }

@@ -3,6 +3,7 @@ export { BufferedStream } from './buffered-stream.ts';
 export type { ReceiveUntilOptions } from './buffered-stream.ts';
 export { CountedStream } from './counted-stream.ts';
 export type { StreamRates } from './counted-stream.ts';
+export { framed, FramedChannel } from './framed-channel.ts';
 export { isHalfCloseable } from './half-close.ts';
 export type { EofSender, SendEofOf } from './half-close.ts';
 export { IdleTimeoutStream } from './idle-timeout-stream.ts';

@@ -14,7 +14,7 @@ import {
 import type { MemoryStream } from 'bowline/testing';
 import fc from 'fast-check';
 
-import { ReadBuffer } from '#src/streams/read-buffer.js';
+import { ReadBuffer } from '#src/framing/read-buffer.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (chunk: Uint8Array | null): string | null => (chunk === null ? null : new TextDecoder().decode(chunk));

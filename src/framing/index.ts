@@ -1,0 +1,25 @@
+/** bowline/framing: cutting bytes into frames and putting frames into bytes. Pure: no I/O, no waiting. */
+export { chunked } from './chunked.ts';
+export type { ChunkedOptions } from './chunked.ts';
+export { cobs } from './cobs.ts';
+export type { CobsOptions } from './cobs.ts';
+export type { Codec, Decoder } from './codec.ts';
+export { custom } from './custom.ts';
+export type { CustomCodec, Decoded } from './custom.ts';
+export { delimited } from './delimited.ts';
+export type { DelimitedOptions } from './delimited.ts';
+export { fixed } from './fixed.ts';
+export { FrameDecoder } from './frame-decoder.ts';
+export { jsonLines } from './json-lines.ts';
+export type { JsonLinesOptions } from './json-lines.ts';
+export { lengthPrefixed } from './length-prefixed.ts';
+export type { LengthPrefixedOptions } from './length-prefixed.ts';
+export type { LengthFormat } from './length-prefix.ts';
+export { lines } from './lines.ts';
+export type { LinesOptions } from './lines.ts';
+export { netstrings } from './netstrings.ts';
+export type { NetstringsOptions } from './netstrings.ts';
+export { regex, regexMatch } from './regex.ts';
+export type { RegexOptions } from './regex.ts';
+export { struct } from './struct.ts';
+export type { StructFields, StructValue } from './struct-types.ts';
