@@ -1,12 +1,11 @@
 /** `bowline cert FOLDER`: a certificate from the development authority of a folder. */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Bytes } from '../core/bytes.ts';
 import type { IssuedCertificate } from '../trust/authority/authority.ts';
 import { generalName } from '../trust/authority/name.ts';
-import { toPem } from '../trust/authority/pem.ts';
+import { encodePem } from '../trust/pem.ts';
+import { pinOf } from '../trust/pinned.ts';
 import type { CertificateWishes } from './arguments.ts';
 import { developmentAuthority } from './development-authority.ts';
 import type { DevelopmentAuthority } from './development-authority.ts';
@@ -44,7 +43,7 @@ export function makeCertificate(wishes: CertificateWishes, warn: (text: string) 
   const issued = issue(authority, wishes);
   const write = force ? replaceFile : writeNewFile;
   write(files.keyFile, issued.key.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string, 0o600);
-  write(files.certificateFile, issued.chain.map((der) => toPem('CERTIFICATE', der)).join(''), 0o644);
+  write(files.certificateFile, issued.chain.map((der) => encodePem('CERTIFICATE', der)).join(''), 0o644);
   const made = {
     ...files,
     names: wishes.names,
@@ -126,8 +125,4 @@ function asJson(authority: DevelopmentAuthority, made: Made): string {
 
 function day(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
-}
-
-function pinOf(spki: Bytes): string {
-  return createHash('sha256').update(spki).digest('base64');
 }

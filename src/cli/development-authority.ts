@@ -12,7 +12,7 @@ import { parseCertificate } from '../protocols/x509/certificate.ts';
 import { Authority } from '../trust/authority/authority.ts';
 import type { KeyAlgorithm } from '../trust/authority/key-algorithm.ts';
 import { signingKeyOf } from '../trust/authority/key-algorithm.ts';
-import { toPem } from '../trust/authority/pem.ts';
+import { encodePem } from '../trust/pem.ts';
 import { EndpointFailure } from './failure.ts';
 import { writeNewFile } from './new-file.ts';
 
@@ -49,7 +49,7 @@ export function developmentAuthority(
   const authority = Authority.root({ key: algorithm });
   // The key first: a certificate without a key is of no use, and says so too late.
   writeNewFile(keyFile, authority.key.privateKey.export({ format: 'pem', type: 'pkcs8' }) as string, 0o600);
-  writeNewFile(file, toPem('CERTIFICATE', authority.certificate), 0o644);
+  writeNewFile(file, encodePem('CERTIFICATE', authority.certificate), 0o644);
   return described(authority, file, true);
 }
 

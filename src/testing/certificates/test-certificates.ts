@@ -10,7 +10,7 @@ import { Authority, issueSelfSigned } from '../../trust/authority/authority.ts';
 import type { AuthorityOptions, LeafOptions } from '../../trust/authority/authority.ts';
 import type { KeyAlgorithm } from '../../trust/authority/key-algorithm.ts';
 import type { OcspOptions } from '../../trust/authority/ocsp-response.ts';
-import { toPem } from '../../trust/authority/pem.ts';
+import { encodePem } from '../../trust/pem.ts';
 import type { RevocationListOptions } from '../../trust/authority/revocation-list.ts';
 import { testCertificate } from './test-certificate.ts';
 import type { TestCertificate } from './test-certificate.ts';
@@ -63,7 +63,7 @@ export class TestCertificates {
 
   /** PEM of the root: what trusts `good` and the others. */
   get roots(): readonly string[] {
-    return this.#once('roots', () => Object.freeze([toPem('CERTIFICATE', this.#root.certificate)]));
+    return this.#once('roots', () => Object.freeze([encodePem('CERTIFICATE', this.#root.certificate)]));
   }
 
   /** DER of the root. */

@@ -8,8 +8,9 @@ import tls from 'node:tls';
 
 import { testCertificates } from 'bowline/testing';
 import type { TestCertificate } from 'bowline/testing';
+import { clientContext, pinned, serverContext } from 'bowline/trust';
 
-import { toPem } from '#src/trust/authority/pem.js';
+import { encodePem } from '#src/trust/pem.js';
 
 const certificates = testCertificates();
 
@@ -106,7 +107,7 @@ test('each certificate is wrong in the way that it is named for, in the eyes of 
 });
 
 test('revoked is in the list, and the others are not', async (t) => {
-  const crl = toPem('X509 CRL', certificates.crl());
+  const crl = encodePem('X509 CRL', certificates.crl());
   assert.equal(await clientVerdict(t, certificates.revoked, { crl }), 'CERT_REVOKED');
   assert.equal(await clientVerdict(t, certificates.good, { crl }), 'OK');
 });
@@ -132,6 +133,24 @@ test('each is made once, and another authority shares nothing with it', () => {
   const other = testCertificates();
   assert.notEqual(other.good.pin, certificates.good.pin);
   assert.notDeepEqual(other.roots, certificates.roots);
+});
+
+test('every one is an identity for contexts, the wrong ones too', () => {
+  const { good, expired, notYetValid, weakKey, incompleteChain, clientCertificate } = certificates;
+  for (const { identity, chain } of [
+    good,
+    expired,
+    notYetValid,
+    weakKey,
+    incompleteChain,
+    certificates.longChain(12),
+  ]) {
+    assert.deepEqual(identity.chain, chain);
+  }
+  const { pin, identity } = clientCertificate;
+  assert.ok(clientContext({ verify: pinned([pin]), identity }));
+  assert.ok(serverContext({ identity: good.identity }));
+  assert.equal(good.identity, good.identity);
 });
 
 test('the pin is what openssl and browsers call one', () => {

@@ -11,7 +11,7 @@ import { octetString } from '#src/protocols/x509/der-writer.js';
 import { Authority, issueSelfSigned } from '#src/trust/authority/authority.js';
 import { generateKey, keyAlgorithms, signingKeyOf } from '#src/trust/authority/key-algorithm.js';
 import type { KeyAlgorithm } from '#src/trust/authority/key-algorithm.js';
-import { toPem } from '#src/trust/authority/pem.js';
+import { encodePem } from '#src/trust/pem.js';
 
 import { noOpenssl, openssl } from '../../support/openssl.js';
 
@@ -36,7 +36,7 @@ function folder(t: TestContext): (name: string, content: string | Uint8Array) =>
 }
 
 function pem(...certificates: readonly Uint8Array[]): string {
-  return certificates.map((der) => toPem('CERTIFICATE', der)).join('');
+  return certificates.map((der) => encodePem('CERTIFICATE', der)).join('');
 }
 
 function hex(data: Uint8Array): string {
@@ -70,7 +70,7 @@ test('openssl agrees with every kind of key: strict path, purpose, CRL', { skip:
     const result = openssl(
       ...words,
       ...['-CAfile', write('root.pem', pem(authority.certificate))],
-      ...['-CRLfile', write('crl.pem', toPem('X509 CRL', authority.revocationList()))],
+      ...['-CRLfile', write('crl.pem', encodePem('X509 CRL', authority.revocationList()))],
       write('leaf.pem', pem(leaf.certificate)),
     );
     assert.equal(result.status, 0, `${algorithm}: ${result.said}`);
@@ -152,7 +152,7 @@ test('a CRL lists what is revoked, and has no list where nothing is', { skip: no
     { serial: Uint8Array.of(0x80), revokedAt: Date.UTC(2051, 0) },
   ];
   const shown = (der: Uint8Array): string =>
-    openssl('crl', '-in', write('crl.pem', toPem('X509 CRL', der)), '-noout', '-text').said;
+    openssl('crl', '-in', write('crl.pem', encodePem('X509 CRL', der)), '-noout', '-text').said;
   const list = shown(root.revocationList({ revoked, number: 77 }));
   assert.match(list, new RegExp(`Serial Number: ${hex(revoked[0]?.serial ?? new Uint8Array())}`, 'i'));
   assert.match(list, /Superseded/);
