@@ -7,6 +7,8 @@
  * bytes, a cipher suite that is too weak, `verify: undefined` (which in other libraries means "whatever the default is",
  * or "do not verify").
  *
+ *     verify: pki()                     the default of a client; giving another one replaces it
+ *     verify: allOf(pki(), mine)        adds to it
  *     verify: undefined                 TypeError: a missing decision must not look like one
  *
  * There is no version below 1.2 (RFC 8996), no renegotiation, no compression, and no option that brings them back.
@@ -17,6 +19,7 @@ import type { CipherSuite } from './cipher-suites.ts';
 import { cipherSuitesOf, defaultCipherSuites, usesPsk } from './cipher-suites.ts';
 import { keyExchangeGroupsOf } from './groups.ts';
 import { Identity } from './identity.ts';
+import { pki } from './pki.ts';
 import type { ClientPskSource, PreSharedKey, ServerPskOptions } from './pre-shared-key.ts';
 import { checkPskText, isPreSharedKey } from './pre-shared-key.ts';
 import { isWellFormed } from './text.ts';
@@ -66,8 +69,8 @@ export interface ContextOptions {
 }
 
 export interface ClientContextOptions extends ContextOptions {
-  /** Decides on the server. */
-  readonly verify: Verifier;
+  /** Decides on the server. Default `pki()`. An explicit `undefined` is an error. */
+  readonly verify?: Verifier;
   /** The certificate to show to a server that asks for one, by the name of that server. Default: none. */
   readonly identity?: Identity | IdentitySource | undefined;
   /** Accept that a server chooses none of `alpnProtocols`. Default false: the handshake fails. */
@@ -89,11 +92,13 @@ export interface ServerContextOptions extends ContextOptions {
 /**
  * @throws TypeError an option has the wrong type, or `verify` is there but undefined
  * @throws RangeError an option has a value that is not allowed; the message says which
+ * @throws TrustStoreError `verify` was left away, and this system has no root certificates
  */
-export function clientContext(options: ClientContextOptions): ClientContext {
+export function clientContext(options: ClientContextOptions = {}): ClientContext {
   checkOptions(options);
-  if (typeof options.verify !== 'function') throw new TypeError('verify must be a verifier, such as pinned()');
-  const { verify, identity, allowNoAlpn = false, psk } = options;
+  if ('verify' in options && typeof options.verify !== 'function')
+    throw new TypeError('verify must be a verifier: leave it away for pki(), or name insecureAcceptAnyone()');
+  const { verify = pki(), identity, allowNoAlpn = false, psk } = options;
   const settings: ClientSettings = Object.freeze({
     side: 'client',
     ...commonSettings(options, psk !== undefined),

@@ -1,4 +1,5 @@
 /** bowline/trust: whom to trust and how to show who one is, for TLS and DTLS alike. */
+export { allOf, anyOf } from './combine.ts';
 export { clientContext, serverContext } from './context.ts';
 export type {
   ClientContext,
@@ -11,7 +12,12 @@ export { Identity } from './identity.ts';
 export type { IdentityCheckOptions, IdentityMaterial } from './identity.ts';
 export { insecureAcceptAnyone } from './insecure.ts';
 export { PinError, pinned, pinOf } from './pinned.ts';
+export { pki } from './pki.ts';
+export type { PkiOptions } from './pki.ts';
 export { preSharedKey } from './pre-shared-key.ts';
 export type { ClientPskSource, PreSharedKey, PreSharedKeyOptions, ServerPskOptions } from './pre-shared-key.ts';
 export type { DtlsSettings, IdentitySource, ProtocolVersion, TlsSettings } from './settings.ts';
+export { systemTrust, TrustStoreError } from './system-trust.ts';
+export { TrustRoots } from './trust-roots.ts';
+export type { RootsSource } from './trust-roots.ts';
 export type { ExpectedPeer, PeerIdentity, Verifier } from './verifier.ts';

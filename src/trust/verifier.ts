@@ -16,6 +16,7 @@ import { X509Certificate } from 'node:crypto';
 
 import type { Bytes } from '../core/bytes.ts';
 import { CertificateError } from '../core/errors.ts';
+import { parseCertificate } from '../protocols/x509/certificate.ts';
 
 /** What the peer showed, and over what. */
 export interface PeerIdentity {
@@ -108,11 +109,15 @@ function parse(der: Bytes, depth: number): X509Certificate {
 
 function keyInfoOf(leaf: Bytes | undefined): Bytes {
   if (leaf === undefined) throw new CertificateError('the peer showed no certificate', { reason: 'no-certificate' });
-  const certificate = parse(leaf, 0);
   try {
-    return ownBytes(certificate.publicKey.export({ type: 'spki', format: 'der' }));
+    // The bytes as they stand in the certificate: what OpenSSL writes when asked for a key may be encoded otherwise.
+    return parseCertificate(leaf).publicKey.raw;
   } catch (cause) {
-    throw new CertificateError('the public key of the peer cannot be read', { reason: 'malformed', depth: 0, cause });
+    throw new CertificateError('the certificate of the peer cannot be parsed', {
+      reason: 'malformed',
+      depth: 0,
+      cause,
+    });
   }
 }
 

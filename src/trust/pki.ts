@@ -1,0 +1,187 @@
+/**
+ * The public key infrastructure: a chain of certificates up to a root that is trusted, and the peer's name in the first.
+ *
+ * Path building and validation are RFC 5280, names RFC 9525; both are pure code in `protocols/x509`. This file gathers what
+ * they need: the roots, the peer's certificates, the time, node:crypto.
+ *
+ * A server is checked by the name (or address) that the program gave, always; there is no way to leave the name away and
+ * keep the rest, for a certificate of anybody at all proves nothing. Clients have no name to check: whoever wants certain
+ * clients adds a verifier of their own with `allOf`.
+ *
+ * Revocation is not checked unless lists or stapled responses are asked for: nothing is ever fetched, since a handshake
+ * that waits for a third party is a handshake that a third party can stop.
+ */
+import { domainToASCII } from 'node:url';
+
+import { CertificateError } from '../core/errors.ts';
+import { tryParseIpAddress } from '../core/ip-address.ts';
+import { quoteText } from '../core/quote.ts';
+import type { Certificate } from '../protocols/x509/certificate.ts';
+import { parseCertificate } from '../protocols/x509/certificate.ts';
+import { defaultPathLimits } from '../protocols/x509/path/limits.ts';
+import type { TrustAnchors } from '../protocols/x509/path/trust-anchor.ts';
+import type { VerifiedPath } from '../protocols/x509/path/verify-path.ts';
+import { verifyPath } from '../protocols/x509/path/verify-path.ts';
+import { checkServiceIdentity } from '../protocols/x509/service-identity.ts';
+import { certificatesOf } from './pem.ts';
+import { systemTrust } from './system-trust.ts';
+import type { RootsSource } from './trust-roots.ts';
+import { anchorsOf, TrustRoots } from './trust-roots.ts';
+import type { ExpectedPeer, PeerIdentity, Verifier } from './verifier.ts';
+import { x509Crypto } from './x509-crypto.ts';
+
+export interface PkiOptions {
+  /** Whom a chain may end at: PEM or DER, or `TrustRoots`. Default `systemTrust()`. Empty, or an explicit `undefined`, is an error. */
+  readonly roots?: RootsSource | TrustRoots;
+  /** Certificates of issuers besides those that the peer sends, for servers that forget theirs. Not trusted by themselves. */
+  readonly intermediates?: RootsSource | undefined;
+  /** How many issuers may stand between the peer's certificate and the root; an integer >= 0. Default: any number. */
+  readonly maxIntermediates?: number | undefined;
+}
+
+/**
+ * A verifier that accepts peers with a valid chain to one of the roots, servers only under their name.
+ *
+ * @throws TypeError `roots` is there but undefined, or an option has the wrong type
+ * @throws RangeError `roots` is empty
+ * @throws CertificateError a certificate among the options is malformed
+ * @throws TrustStoreError `roots` was left away, and this system has none
+ */
+export function pki(options: PkiOptions = {}): Verifier {
+  if ('roots' in options && (options.roots as unknown) === undefined)
+    throw new TypeError('roots must be certificates: leave it away for those of the system');
+  const { roots: source = systemTrust(), intermediates: extra, maxIntermediates } = options;
+  if (maxIntermediates !== undefined && (!Number.isInteger(maxIntermediates) || maxIntermediates < 0))
+    throw new RangeError('maxIntermediates must be an integer >= 0');
+  const roots = source instanceof TrustRoots ? source : TrustRoots.from(source);
+  const chain: ChainRules = {
+    anchors: anchorsOf(roots),
+    extra: extra === undefined ? [] : intermediatesOf(extra),
+    maxIntermediates,
+  };
+  const verify = (peer: PeerIdentity, expected: ExpectedPeer): void => {
+    const path = verifyChain(peer, expected, chain);
+    if (expected.role === 'server') checkName(path.certificates[0], expected.serverName);
+  };
+  const verifier = Object.freeze(Object.assign(verify, { needsName: true }));
+  if (chain.extra.length === 0) rootsOfPki.set(verifier, roots);
+  return verifier;
+}
+
+/**
+ * For the shell of TLS: the roots of a verifier that is nothing but `pki`, so that Node's own verification can be made to
+ * agree as well; `undefined` for every other verifier.
+ */
+export function pkiRootsOf(verifier: Verifier): TrustRoots | undefined {
+  return rootsOfPki.get(verifier);
+}
+
+const rootsOfPki = new WeakMap<Verifier, TrustRoots>();
+
+/** What a chain is checked against, apart from names. */
+export interface ChainRules {
+  readonly anchors: TrustAnchors;
+  readonly extra: readonly Certificate[];
+  readonly maxIntermediates?: number | undefined;
+}
+
+/** @throws CertificateError the peer has no valid chain */
+export function verifyChain(peer: PeerIdentity, expected: ExpectedPeer, rules: ChainRules): VerifiedPath {
+  const { leaf, intermediates } = parsedChain(peer);
+  const { extra, maxIntermediates } = rules;
+  return verifyPath({
+    leaf,
+    intermediates: [...intermediates, ...extra],
+    anchors: rules.anchors,
+    now: expected.now,
+    role: expected.role,
+    crypto: x509Crypto,
+    maxIntermediates,
+    // What the program added is not the peer's doing.
+    limits: {
+      maxCertificates: defaultPathLimits.maxCertificates + extra.length,
+      maxChainBytes: defaultPathLimits.maxChainBytes + extra.reduce((sum, { raw }) => sum + raw.length, 0),
+    },
+  });
+}
+
+/**
+ * The peer's certificates. Its own must be well-formed; one of the others that is not is left out, for it may be beside the
+ * point, and if it is not there will be no path.
+ */
+export function parsedChain({ chain }: PeerIdentity): { leaf: Certificate; intermediates: readonly Certificate[] } {
+  const [first, ...others] = chain;
+  if (first === undefined)
+    throw new CertificateError('the peer showed no certificate, which this verifier needs', {
+      reason: 'no-certificate',
+    });
+  const bytes = chain.reduce((sum, der) => sum + der.length, 0);
+  if (chain.length > defaultPathLimits.maxCertificates || bytes > defaultPathLimits.maxChainBytes)
+    throw new CertificateError(
+      `the peer sent ${chain.length} certificates of ${bytes} bytes, which is more than is read`,
+      {
+        reason: 'chain-too-large',
+      },
+    );
+  let leaf: Certificate;
+  try {
+    leaf = parseCertificate(first);
+  } catch (cause) {
+    throw new CertificateError('the certificate of the peer cannot be parsed', {
+      reason: 'malformed',
+      depth: 0,
+      cause,
+    });
+  }
+  return { leaf, intermediates: others.flatMap(parsedOrNone) };
+}
+
+/** @throws CertificateError the certificate is not for that name, or there is no name */
+export function checkName(certificate: Certificate, serverName: string | null): void {
+  if (serverName === null)
+    throw new CertificateError('a server cannot be checked without its name', { reason: 'name-mismatch', depth: 0 });
+  const name = referenceName(serverName);
+  try {
+    checkServiceIdentity(certificate, name);
+  } catch (cause) {
+    if (cause instanceof CertificateError) throw cause;
+    throw notAName(serverName, cause);
+  }
+}
+
+/** The name in the form that certificates have: ASCII (UTS 46), and addresses without their zone. */
+function referenceName(name: string): string {
+  const zone = name.indexOf('%');
+  const bare = zone === -1 ? name : name.slice(0, zone);
+  if (tryParseIpAddress(bare) !== undefined) return bare;
+  const ascii = /^[\x21-\x7e]+$/.test(name) ? name : domainToASCII(name);
+  // Letters that look like digits can become an address, which nobody meant to connect to.
+  if (ascii === '' || (ascii !== name && tryParseIpAddress(ascii) !== undefined)) throw notAName(name);
+  return ascii;
+}
+
+function notAName(name: string, cause?: unknown): CertificateError {
+  const message = `${quoteText(name)} is no name that a certificate can have`;
+  return new CertificateError(message, { reason: 'name-mismatch', depth: 0, cause });
+}
+
+function parsedOrNone(der: Uint8Array): readonly Certificate[] {
+  try {
+    return [parseCertificate(der)];
+  } catch {
+    return [];
+  }
+}
+
+function intermediatesOf(source: RootsSource): readonly Certificate[] {
+  const list = typeof source === 'string' || source instanceof Uint8Array ? [source] : source;
+  return list
+    .flatMap((part) => certificatesOf(part))
+    .map((der) => {
+      try {
+        return parseCertificate(der);
+      } catch (cause) {
+        throw new CertificateError('a certificate in intermediates cannot be parsed', { reason: 'malformed', cause });
+      }
+    });
+}
