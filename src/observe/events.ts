@@ -47,6 +47,13 @@ export interface ReportEvents {
     /** How many were dropped so far for this reason. */
     readonly dropped: number;
   };
+  /** A socket that talks to anybody was told an error that belongs to no call. Told for the first, then at every doubling. */
+  readonly 'datagram-error': {
+    readonly address: SocketAddress;
+    readonly error: Error;
+    /** How many there were so far. */
+    readonly errors: number;
+  };
   /** A task catches `Cancelled` and goes on, again and again. */
   readonly 'cancellation-swallowed': {
     /** How often it was told. */
@@ -116,6 +123,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   }),
   'datagram-dropped': ({ address, reason, dropped }) => ({
     text: `datagrams${at(address)} are dropped: ${reason} (${dropped} so far)`,
+  }),
+  'datagram-error': ({ address, error, errors }) => ({
+    text: `the system told an error of datagrams${at(address)}: ${error.message} (${errors} so far)`,
   }),
   'cancellation-swallowed': ({ deliveries, place }) => ({
     text: `a cancelled task goes on waiting: it was told ${deliveries} times that it is cancelled; does it catch the error?`,
