@@ -16,7 +16,7 @@
  */
 import type { SocketAddress } from '../core/address.ts';
 import { formatSocketAddress } from '../core/address.ts';
-import { escapeText } from '../core/quote.ts';
+import { escapeText, quoteText } from '../core/quote.ts';
 
 /** Every kind of event with its fields; open to declaration merging. */
 export interface ReportEvents {
@@ -74,6 +74,12 @@ export interface ReportEvents {
     readonly pid: number;
     /** How long it had. */
     readonly graceMs: number;
+  };
+  /** A file with a private key can be read by every user of this machine. */
+  readonly 'key-file-exposed': {
+    readonly path: string;
+    /** Its permission bits, such as `0o644`. */
+    readonly mode: number;
   };
   /** Something that holds a descriptor or a task was lost without being closed. */
   readonly leak: {
@@ -136,6 +142,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   }),
   'process-killed': ({ command, pid, graceMs }) => ({
     text: `the process ${command} (${pid}) was killed: it did not end within ${graceMs} ms of being asked to`,
+  }),
+  'key-file-exposed': ({ path, mode }) => ({
+    text: `the private key in ${quoteText(path)} can be read by every user of this machine (mode 0${mode.toString(8)})`,
   }),
   leak: ({ resource, place }) => ({ text: `${resource} was lost without being closed`, detail: place }),
 };

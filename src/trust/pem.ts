@@ -42,9 +42,10 @@ export function encodePem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }
 
-/** Whether bytes begin like an ASN.1 SEQUENCE, which no text does that anybody would call PEM. */
+/** Whether bytes are an ASN.1 SEQUENCE: a long one by its first length octet, a short one by its whole length. */
 export function isDer(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x30 && ((bytes[1] ?? 0) & 0x80) !== 0;
+  const [first, length = 0] = bytes;
+  return first === 0x30 && (length >= 0x80 || length === bytes.length - 2);
 }
 
 function* pemBlocks(text: string): Generator<PemBlock> {
