@@ -141,11 +141,7 @@ async function showProgress({ settings, messages }: Run, totals: () => Totals): 
 }
 
 /** Runs the plan until it has ended or is cut. */
-async function carryOut(
-  plan: Plan,
-  run: Run,
-  onListening: (addresses: readonly string[]) => void,
-): Promise<RunResult> {
+async function carryOut(plan: Plan, run: Run, onListening: (addresses: readonly string[]) => void): Promise<RunResult> {
   const scope = new CancelScope({ signal: run.interruption.cut });
   return (await scope.run(() => plan.run(run, onListening))) ?? {};
 }
