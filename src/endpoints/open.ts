@@ -62,9 +62,7 @@ export async function connect(address: string | Address, options: OpenOptions = 
   } catch (error) {
     if (isNotOurs(error)) throw error;
     const shown = redactAddress(parsed.self);
-    // A proxy's refusal is a ConnectError without attempts of its own.
-    const isList = error instanceof ConnectError && error.attempts.length > 0;
-    const attempts = isList ? error.attempts : [attemptOf(shown, error, startedAt)];
+    const attempts = error instanceof ConnectError ? error.attempts : [attemptOf(shown, error, startedAt)];
     throw new ConnectError(oneLine(shown, reasonOf(error)), attempts, { cause: error });
   }
 }
