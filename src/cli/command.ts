@@ -18,10 +18,10 @@ import { exitStatus, statusOfSignal } from './exit-status.ts';
 import { causesOf, describeFailure, EndpointFailure } from './failure.ts';
 import { followSignals, Interruption } from './interruption.ts';
 import { Messages } from './messages.ts';
-import type { Plan, PlanResult } from './plan.ts';
+import type { Plan } from './plan.ts';
 import { Run } from './run.ts';
 import { costOfThisProcess } from './statistics.ts';
-import type { Totals } from './statistics.ts';
+import type { RunResult, Totals } from './statistics.ts';
 import { UsageError } from './usage-error.ts';
 import { followPrimary, isWorker, tellPrimary, workerNumber } from './worker-messages.ts';
 
@@ -141,11 +141,7 @@ async function showProgress({ settings, messages }: Run, totals: () => Totals): 
 }
 
 /** Runs the plan until it has ended or is cut. */
-async function carryOut(
-  plan: Plan,
-  run: Run,
-  onListening: (addresses: readonly string[]) => void,
-): Promise<PlanResult> {
+async function carryOut(plan: Plan, run: Run, onListening: (addresses: readonly string[]) => void): Promise<RunResult> {
   const scope = new CancelScope({ signal: run.interruption.cut });
   return (await scope.run(() => plan.run(run, onListening))) ?? {};
 }

@@ -8,7 +8,8 @@ import { CancelScope } from '../tasks/cancel-scope.ts';
 import { currentTime } from '../tasks/environment.ts';
 import { cancelRequested } from '../tasks/waiter.ts';
 import type { Run } from './run.ts';
-import { Side } from './side.ts';
+import { sideOf } from './side.ts';
+import type { Side } from './side.ts';
 import type { ConnectionRecord } from './statistics.ts';
 
 export class Connection {
@@ -47,7 +48,7 @@ export class Connection {
 
   /** The side that was accepted: what comes from it counts as forward, what goes to it as backward. */
   near(stream: HalfCloseableStream): Side {
-    return new Side(stream, this.#record.from, (receivedBytes, sentBytes) => {
+    return sideOf(stream, this.#record.from, (receivedBytes, sentBytes) => {
       this.#record.forwardBytes += receivedBytes;
       this.#record.backwardBytes += sentBytes;
       this.#touch();
@@ -56,7 +57,7 @@ export class Connection {
 
   /** The side that it is connected to, or with a name of its own something in between. */
   far(stream: HalfCloseableStream, name: string = this.#record.to): Side {
-    return new Side(stream, name, () => this.#touch());
+    return sideOf(stream, name, () => this.#touch());
   }
 
   /** Runs `body` until both sides have been silent for the time of --idle-timeout. */

@@ -123,6 +123,8 @@ function reasonOf(error: unknown): string {
         : words;
     }
   }
+  // Its own message repeats the address, which whoever prints this has said.
+  if (error instanceof ConnectError && error.attempts[0] !== undefined) return reasonOf(error.attempts[0].error);
   return error.message;
 }
 

@@ -2,6 +2,7 @@
 import type { Settings } from './arguments.ts';
 import type { CommandName } from './command-table.ts';
 import type { Run } from './run.ts';
+import type { RunResult } from './statistics.ts';
 
 export interface Plan {
   readonly command: CommandName;
@@ -19,10 +20,5 @@ export interface Plan {
    * @param onListening called with the addresses that are bound, when connections are being accepted
    * @throws EndpointFailure it cannot begin; Cancelled it was cut
    */
-  run(run: Run, onListening: (addresses: readonly string[]) => void): Promise<PlanResult>;
-}
-
-export interface PlanResult {
-  /** Most commands alive at once; absent where none are run. */
-  readonly peakChildren?: number;
+  run(run: Run, onListening: (addresses: readonly string[]) => void): Promise<RunResult>;
 }

@@ -8,13 +8,13 @@ import type { Settings } from './arguments.ts';
 import { Children } from './children.ts';
 import { currentBudget } from './connection-budget.ts';
 import { destinationOf } from './destination.ts';
-import { EndableInput } from './endable-input.ts';
+import { endableInput } from './endable-input.ts';
 import { SideBroken } from './failure.ts';
 import type { Plan } from './plan.ts';
 import { relayThrough } from './relay-through.ts';
 import { serveOnce, serveUntilStopped } from './serving.ts';
 import type { Service } from './serving.ts';
-import { StandardStreams } from './standard-streams.ts';
+import { standardStreams } from './standard-streams.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface RelayWishes {
@@ -54,7 +54,7 @@ export function planRelay({ listen, connect, through, settings }: RelayWishes): 
       const destination = destinationOf(far, settings.connectTimeoutMs, children);
       const direct: Service['handle'] = (connection, stream) =>
         destination(async (farStream, over) => {
-          const nearSide = connection.near(over === undefined ? stream : new EndableInput(stream, over));
+          const nearSide = connection.near(over === undefined ? stream : endableInput(stream, over));
           await tolerateUnreadInput([near, far], () =>
             connection.whileBusy(() => relayStreams(nearSide, connection.far(farStream))),
           );
@@ -78,7 +78,7 @@ export function planRelay({ listen, connect, through, settings }: RelayWishes): 
       };
       if (nearScheme === 'stdio') {
         const whileRead = new CancelScope();
-        const streams = new StandardStreams(run.interruption.stop, () => whileRead.cancel('nobody reads the output'));
+        const streams = standardStreams(run.interruption.stop, () => whileRead.cancel('nobody reads the output'));
         const handle: Service['handle'] = (...args) => whileRead.run(() => service.handle(...args));
         await serveOnce(run, streams, near, { ...service, handle });
       } else if (nearScheme === 'exec') {

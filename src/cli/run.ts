@@ -5,10 +5,9 @@ import { exitStatus, statusOfSignal } from './exit-status.ts';
 import { causesOf, describeFailure } from './failure.ts';
 import type { Interruption } from './interruption.ts';
 import type { Messages } from './messages.ts';
-import type { PlanResult } from './plan.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
 import { Statistics, toSeconds } from './statistics.ts';
-import type { ConnectionRecord, FinalReport, Outcome, ProcessCost, Totals } from './statistics.ts';
+import type { ConnectionRecord, FinalReport, Outcome, ProcessCost, RunResult, Totals } from './statistics.ts';
 
 export interface RunOptions {
   readonly command: CommandName;
@@ -91,7 +90,7 @@ export class Run {
   }
 
   /** Prints the last line of --json, if asked for. */
-  printReport(status: number, extra: PlanResult, totals: Totals, cost: ProcessCost): void {
+  printReport(status: number, extra: RunResult, totals: Totals, cost: ProcessCost): void {
     if (!this.settings.json) return;
     const report: FinalReport = {
       event: 'end',

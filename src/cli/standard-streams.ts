@@ -8,64 +8,34 @@
  * A reader of the output that has gone (`bowline connect … | head -1`) has what it wanted: no failure, and nothing is left
  * to do.
  */
-import type { Bytes } from '../core/bytes.ts';
 import type { HalfCloseableStream } from '../core/stream.ts';
 import { stdioStream } from '../sockets/stdio.ts';
-import { iterateChunks } from '../streams/chunk-iterator.ts';
-import { EndableInput } from './endable-input.ts';
+import { endableInput } from './endable-input.ts';
 import { hasCode } from './failure.ts';
+import { wrapStream } from './wrapped-stream.ts';
 
-export class StandardStreams implements HalfCloseableStream {
-  readonly #endOfInput = new AbortController();
-  readonly #stream = new EndableInput(stdioStream(), this.#endOfInput.signal);
-  readonly #onReaderGone: () => void;
-
-  /**
-   * @param stop ends the input
-   * @param onReaderGone called when nobody reads the output any more
-   */
-  constructor(stop: AbortSignal, onReaderGone: () => void) {
-    this.#onReaderGone = onReaderGone;
-    const end = (): void => this.#endOfInput.abort();
-    if (stop.aborted) end();
-    else stop.addEventListener('abort', end, { once: true });
-  }
-
-  receiveSome(maxBytes?: number): Promise<Bytes | null> {
-    return this.#stream.receiveSome(maxBytes);
-  }
-
-  async sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
-    try {
-      await this.#stream.sendAll(data);
-    } catch (error) {
-      if (hasCode(error, 'EPIPE')) this.#onReaderGone();
-      throw error;
-    }
-  }
-
-  async sendEof(): Promise<void> {
-    if (process.stdin.isTTY) this.#endOfInput.abort();
-    await this.#stream.sendEof();
-  }
-
-  waitSendAllMightNotBlock(): Promise<void> {
-    return this.#stream.waitSendAllMightNotBlock();
-  }
-
-  close(): Promise<void> {
-    return this.#stream.close();
-  }
-
-  abort(): void {
-    this.#stream.abort();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Bytes, undefined> {
-    return iterateChunks(this);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
+/**
+ * @param stop ends the input
+ * @param onReaderGone called when nobody reads the output any more
+ */
+export function standardStreams(stop: AbortSignal, onReaderGone: () => void): HalfCloseableStream {
+  const endOfInput = new AbortController();
+  const end = (): void => endOfInput.abort();
+  if (stop.aborted) end();
+  else stop.addEventListener('abort', end, { once: true });
+  const stream = endableInput(stdioStream(), endOfInput.signal);
+  return wrapStream(stream, {
+    sendAll: async (data) => {
+      try {
+        await stream.sendAll(data);
+      } catch (error) {
+        if (hasCode(error, 'EPIPE')) onReaderGone();
+        throw error;
+      }
+    },
+    sendEof: async () => {
+      if (process.stdin.isTTY) end();
+      await stream.sendEof();
+    },
+  });
 }

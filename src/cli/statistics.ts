@@ -53,8 +53,14 @@ export interface ConnectionReport {
   readonly error?: string;
 }
 
+/** What a command has to tell besides its counts; part of the last line of `--json`. */
+export interface RunResult {
+  /** Most commands alive at once; absent where none are run. */
+  readonly peakChildren?: number;
+}
+
 /** The last line of `--json`. */
-export interface FinalReport extends Totals {
+export interface FinalReport extends Totals, RunResult {
   readonly event: 'end';
   readonly command: CommandName;
   readonly status: number;

@@ -11,6 +11,7 @@
  *     ProtocolError         the peer broke a rule               the peer; `rule` names the section
  *     FramingError          a frame was too long or cut off     the peer
  *     CertificateError      the peer is not who it should be    the peer, or a trust decision; `reason` says why
+ *     DatagramError         a datagram did not get through      the world; the socket goes on
  *
  * Bad arguments are `TypeError` and `RangeError`, checked before any state. Cancellation is none of these: `Cancelled`
  * (bowline/tasks) extends `Error` and is an AbortError. End of file is a value, `null`.
@@ -181,6 +182,31 @@ export class CertificateError extends BowlineError {
     this.reason = details.reason;
     this.depth = details.depth;
     this.subject = details.subject;
+  }
+}
+
+/** What became of a datagram, or of the socket's errand; the socket itself goes on. */
+export type DatagramFailure = 'refused' | 'unreachable' | 'not permitted' | 'too large' | 'no buffers' | 'failed';
+
+/** A datagram could not be sent, or the network told that an earlier one did not arrive. The socket goes on. */
+export class DatagramError extends BowlineError {
+  readonly code: ErrorCode = 'ERR_BOWLINE_DATAGRAM';
+  readonly reason: DatagramFailure;
+  constructor(message: string, reason: DatagramFailure, options?: ErrorOptionsWithCause) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/** More data than one datagram may carry here. Nothing was sent. */
+export class DatagramTooLargeError extends DatagramError {
+  override readonly code = 'ERR_BOWLINE_DATAGRAM_TOO_LARGE';
+  /** Most that would have been sent; `undefined` where nobody knows. */
+  readonly maxBytes: number | undefined;
+  constructor(dataBytes: number, maxBytes: number | undefined, options?: ErrorOptionsWithCause) {
+    const limit = maxBytes === undefined ? '' : `; the most is ${maxBytes}`;
+    super(`${dataBytes} bytes are too many for one datagram here${limit}`, 'too large', options);
+    this.maxBytes = maxBytes;
   }
 }
 

@@ -62,7 +62,9 @@ export async function connect(address: string | Address, options: OpenOptions = 
   } catch (error) {
     if (isNotOurs(error)) throw error;
     const shown = redactAddress(parsed.self);
-    const attempts = error instanceof ConnectError ? error.attempts : [attemptOf(shown, error, startedAt)];
+    // A proxy's refusal is a ConnectError without attempts of its own.
+    const isList = error instanceof ConnectError && error.attempts.length > 0;
+    const attempts = isList ? error.attempts : [attemptOf(shown, error, startedAt)];
     throw new ConnectError(oneLine(shown, reasonOf(error)), attempts, { cause: error });
   }
 }

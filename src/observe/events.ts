@@ -16,7 +16,7 @@
  */
 import type { SocketAddress } from '../core/address.ts';
 import { formatSocketAddress } from '../core/address.ts';
-import { escapeText } from '../core/quote.ts';
+import { escapeText, quoteText } from '../core/quote.ts';
 
 /** Every kind of event with its fields; open to declaration merging. */
 export interface ReportEvents {
@@ -46,6 +46,13 @@ export interface ReportEvents {
     readonly reason: string;
     /** How many were dropped so far for this reason. */
     readonly dropped: number;
+  };
+  /** A socket that talks to anybody was told an error that belongs to no call. Told for the first, then at every doubling. */
+  readonly 'datagram-error': {
+    readonly address: SocketAddress;
+    readonly error: Error;
+    /** How many there were so far. */
+    readonly errors: number;
   };
   /** A task catches `Cancelled` and goes on, again and again. */
   readonly 'cancellation-swallowed': {
@@ -78,6 +85,12 @@ export interface ReportEvents {
     readonly pid: number;
     /** How long it had. */
     readonly graceMs: number;
+  };
+  /** A file with a private key can be read by every user of this machine. */
+  readonly 'key-file-exposed': {
+    readonly path: string;
+    /** Its permission bits, such as `0o644`. */
+    readonly mode: number;
   };
   /** Something that holds a descriptor or a task was lost without being closed. */
   readonly leak: {
@@ -128,6 +141,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   'datagram-dropped': ({ address, reason, dropped }) => ({
     text: `datagrams${at(address)} are dropped: ${reason} (${dropped} so far)`,
   }),
+  'datagram-error': ({ address, error, errors }) => ({
+    text: `the system told an error of datagrams${at(address)}: ${error.message} (${errors} so far)`,
+  }),
   'cancellation-swallowed': ({ deliveries, place }) => ({
     text: `a cancelled task goes on waiting: it was told ${deliveries} times that it is cancelled; does it catch the error?`,
     detail: place,
@@ -140,6 +156,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   }),
   'process-killed': ({ command, pid, graceMs }) => ({
     text: `the process ${command} (${pid}) was killed: it did not end within ${graceMs} ms of being asked to`,
+  }),
+  'key-file-exposed': ({ path, mode }) => ({
+    text: `the private key in ${quoteText(path)} can be read by every user of this machine (mode 0${mode.toString(8)})`,
   }),
   leak: ({ resource, place }) => ({ text: `${resource} was lost without being closed`, detail: place }),
 };

@@ -1,4 +1,4 @@
-/** bowline/sockets: TCP and Unix connections, listeners and servers; child processes and standard streams. */
+/** bowline/sockets: TCP and Unix connections, listeners and servers; UDP sockets; child processes and standard streams. */
 export { listenFds } from './listen-fds.ts';
 export type { ActivatedListener } from './listen-fds.ts';
 export { openProcess, Process } from './process.ts';
@@ -13,5 +13,7 @@ export type { AdoptOptions } from './socket-stream.ts';
 export { stdioStream } from './stdio.ts';
 export { openTcpListeners, openTcpStream, tcpConnector } from './tcp.ts';
 export type { OpenTcpListenersOptions, OpenTcpStreamOptions } from './tcp.ts';
+export { fromConnectedDgram, fromDgram, openUdpChannel, openUdpSocket } from './udp.ts';
+export type { OpenUdpChannelOptions, OpenUdpSocketOptions } from './udp.ts';
 export { openUnixListener, openUnixSocket, serveUnix } from './unix.ts';
 export type { OpenUnixListenerOptions, ServeUnixOptions } from './unix.ts';

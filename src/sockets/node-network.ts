@@ -14,12 +14,16 @@ import type { Server, TcpNetConnectOpts } from 'node:net';
 import type { InetAddress, SocketAddress } from '../core/address.ts';
 import { ClosedResourceError, MisuseError } from '../core/errors.ts';
 import type {
+  BindUdpOptions,
   ConnectTcpOptions,
+  ConnectUdpOptions,
   ListenTcpOptions,
   Network,
   Resolver,
   SocketListener,
   SocketStream,
+  UdpChannel,
+  UdpSocket,
 } from '../core/network.ts';
 import { newClientSocket } from '../platform/accelerated-reads.ts';
 import { supportsReusePort } from '../platform/features.ts';
@@ -28,10 +32,20 @@ import { runDetached } from '../tasks/environment.ts';
 import { suspend, Waiter } from '../tasks/waiter.ts';
 import type { Attempt } from './happy-eyeballs.ts';
 import { fromNodeAddress, toNodeHost } from './node-address.ts';
-import { checkBacklog, checkConnectOptions, checkCount, checkFlag, toKeepAliveDelay } from './socket-options.ts';
+import {
+  checkBacklog,
+  checkConnectOptions,
+  checkCount,
+  checkFlag,
+  checkUdpQueue,
+  toKeepAliveDelay,
+} from './socket-options.ts';
 import { ServerListener } from './socket-listener.ts';
 import { adoptSocket } from './socket-stream.ts';
 import type { AdoptOptions } from './socket-stream.ts';
+import { udpChannelOn } from './udp-channel.ts';
+import { bindDgram, connectDgram } from './udp-dgram.ts';
+import { udpSocketOn } from './udp-socket.ts';
 
 /** Default of `acceptQueue`. */
 export const ACCEPT_QUEUE = 128;
@@ -177,8 +191,18 @@ const lookup: Resolver = (host, { family } = {}) =>
     { kind: 'busy' },
   );
 
-/** This machine's TCP. */
-export const nodeNetwork: Omit<Network, 'bindUdp'> = Object.freeze({ connectTcp, listenTcp, lookup });
+async function bindUdp(address: InetAddress, options: BindUdpOptions = {}): Promise<UdpSocket> {
+  checkUdpQueue(options);
+  return udpSocketOn(await bindDgram(address, options), { ...options, lookup });
+}
+
+async function connectUdp(address: InetAddress, options: ConnectUdpOptions = {}): Promise<UdpChannel> {
+  checkUdpQueue(options);
+  return udpChannelOn(await connectDgram(address, options), options);
+}
+
+/** This machine's own. */
+export const nodeNetwork: Network = Object.freeze({ connectTcp, listenTcp, bindUdp, connectUdp, lookup });
 
 function ignore(): void {
   // The attempt was given up.

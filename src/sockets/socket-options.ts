@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 
 import { checkPort } from '../core/host-port.ts';
-import type { ConnectTcpOptions } from '../core/network.ts';
+import type { ConnectTcpOptions, UdpQueueOptions } from '../core/network.ts';
 
 /** Most that fits the kernels' queue length, an unsigned 16-bit number in some of them. */
 const MAX_BACKLOG = 0xffff;
@@ -44,6 +44,11 @@ export function checkCount<T>(name: string, value: number | undefined, fallback:
     throw new TypeError(`${name} is an integer or Infinity, not ${describe(value)}`);
   if (value < 1) throw new RangeError(`${name} is 1 or more, not ${value}`);
   return value;
+}
+
+export function checkUdpQueue({ receiveQueue, receiveQueueBytes }: UdpQueueOptions): void {
+  checkCount('receiveQueue', receiveQueue, () => 1);
+  checkCount('receiveQueueBytes', receiveQueueBytes, () => 1);
 }
 
 export function checkFlag(name: string, value: boolean | undefined): void {

@@ -18,7 +18,7 @@ export function allOf(...verifiers: readonly Verifier[]): Verifier {
   const verify: Verifier = async (peer, expected) => {
     for (const one of verifiers) await verdict(one, peer, expected);
   };
-  return Object.freeze(Object.assign(verify, { needsName: needsName(verifiers) }));
+  return Object.freeze(Object.assign(verify, declarations(verifiers)));
 }
 
 /**
@@ -43,7 +43,7 @@ export function anyOf(...verifiers: readonly Verifier[]): Verifier {
     }
     throw refusedByAll(refusals);
   };
-  return Object.freeze(Object.assign(verify, { needsName: needsName(verifiers) }));
+  return Object.freeze(Object.assign(verify, declarations(verifiers)));
 }
 
 function refusedByAll(refusals: readonly CertificateError[]): CertificateError {
@@ -58,8 +58,14 @@ function refusedByAll(refusals: readonly CertificateError[]): CertificateError {
   });
 }
 
-function needsName(verifiers: readonly Verifier[]): boolean {
-  return verifiers.some((one) => one.needsName !== false);
+function declarations(verifiers: readonly Verifier[]): {
+  readonly needsName: boolean;
+  readonly wantsStapledOcsp: boolean;
+} {
+  return {
+    needsName: verifiers.some((one) => one.needsName !== false),
+    wantsStapledOcsp: verifiers.some((one) => one.wantsStapledOcsp === true),
+  };
 }
 
 function checkVerifiers(verifiers: readonly Verifier[], what: string): void {

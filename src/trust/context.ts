@@ -23,6 +23,7 @@ import { pki } from './pki.ts';
 import type { ClientPskSource, PreSharedKey, ServerPskOptions } from './pre-shared-key.ts';
 import { checkPskText, isPreSharedKey } from './pre-shared-key.ts';
 import { isWellFormed } from './text.ts';
+import { TicketKeys } from './ticket-keys.ts';
 import type {
   ClientSettings,
   DtlsSettings,
@@ -87,6 +88,8 @@ export interface ServerContextOptions extends ContextOptions {
   readonly clientAuth?: 'none' | 'request' | 'require' | undefined;
   /** Decides on clients that show a certificate. Needed, and allowed, exactly if `clientAuth` is not `'none'`. */
   readonly verify?: Verifier | undefined;
+  /** Keys of session tickets, where several servers or processes shall resume each other's sessions. Default: keys of its own. */
+  readonly ticketKeys?: TicketKeys | undefined;
 }
 
 /**
@@ -116,7 +119,7 @@ export function clientContext(options: ClientContextOptions = {}): ClientContext
  */
 export function serverContext(options: ServerContextOptions): ServerContext {
   checkOptions(options);
-  const { identity, psk, clientAuth = 'none', verify } = options;
+  const { identity, psk, clientAuth = 'none', verify, ticketKeys = TicketKeys.generate() } = options;
   if (identity === undefined && psk === undefined)
     throw new TypeError('a server needs an identity or a pre-shared key: nothing else would prove who it is');
   if (!['none', 'request', 'require'].includes(clientAuth))
@@ -127,6 +130,8 @@ export function serverContext(options: ServerContextOptions): ServerContext {
         ? "verify decides on the certificates of clients: it needs clientAuth 'request' or 'require'"
         : `clientAuth: '${clientAuth}' needs a verifier that decides on clients, such as pki({ roots })`,
     );
+  if (!(ticketKeys instanceof TicketKeys))
+    throw new TypeError('ticketKeys must be made by TicketKeys.generate() or TicketKeys.import()');
   const settings: ServerSettings = Object.freeze({
     side: 'server',
     ...commonSettings(options, psk !== undefined),
@@ -135,6 +140,7 @@ export function serverContext(options: ServerContextOptions): ServerContext {
     identity: identity === undefined ? undefined : identitySource(identity),
     onlyIdentity: identity instanceof Identity ? identity : undefined,
     psk: psk === undefined ? undefined : serverPsk(psk),
+    ticketKeys,
   });
   return opaque(settings) as ServerContext;
 }

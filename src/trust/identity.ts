@@ -14,6 +14,7 @@ import { inspect } from 'node:util';
 import type { Bytes } from '../core/bytes.ts';
 import { CertificateError } from '../core/errors.ts';
 import { escapeText } from '../core/quote.ts';
+import { readPem } from './key-file.ts';
 import { certificatesOf, encodePem, isDer, keyBlockOf } from './pem.ts';
 
 export interface IdentityMaterial {
@@ -22,6 +23,13 @@ export interface IdentityMaterial {
   /** The private key: PEM text, or bytes of PEM or DER (PKCS#8, PKCS#1 or SEC1). Default: it stands in `cert`. */
   readonly key?: string | Uint8Array | KeyObject | undefined;
   /** Of an encrypted key. */
+  readonly passphrase?: string | undefined;
+}
+
+/** The same, from files: a URL with `file:`, or a path. Text that is PEM, and bytes, are taken as they are. */
+export interface IdentityFiles {
+  readonly cert: string | URL | Uint8Array;
+  readonly key?: string | URL | Uint8Array | KeyObject | undefined;
   readonly passphrase?: string | undefined;
 }
 
@@ -36,6 +44,26 @@ export class Identity {
   /** DER, its own certificate first. */
   readonly chain: readonly Bytes[];
   readonly #subject: string;
+
+  /**
+   * Reads an identity from files, or from what is in memory.
+   *
+   * A key file that every user of the machine can read is used, and reported as `key-file-exposed`.
+   *
+   * @throws TypeError an argument has the wrong type
+   * @throws CertificateError there is no certificate or no key, they do not belong together, or the dates are wrong
+   * @throws Error of node:fs: a file cannot be read
+   */
+  static async load(files: IdentityFiles, options: IdentityCheckOptions = {}): Promise<Identity> {
+    const { cert, key = cert, passphrase } = files;
+    if (cert === key) {
+      const both = await readPem(cert, true);
+      return Identity.from({ cert: both, key: both, passphrase }, options);
+    }
+    const certificates = await readPem(cert, false);
+    const privateKey = key instanceof KeyObject ? key : await readPem(key, true);
+    return Identity.from({ cert: certificates, key: privateKey, passphrase }, options);
+  }
 
   /**
    * Makes an identity of what is in memory.

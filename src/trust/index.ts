@@ -9,15 +9,18 @@ export type {
   ServerContextOptions,
 } from './context.ts';
 export { Identity } from './identity.ts';
-export type { IdentityCheckOptions, IdentityMaterial } from './identity.ts';
+export type { IdentityCheckOptions, IdentityFiles, IdentityMaterial } from './identity.ts';
 export { insecureAcceptAnyone } from './insecure.ts';
 export { PinError, pinned, pinOf } from './pinned.ts';
+export { keyLogFromEnv } from './key-log.ts';
 export { pki } from './pki.ts';
 export type { PkiOptions } from './pki.ts';
 export { preSharedKey } from './pre-shared-key.ts';
 export type { ClientPskSource, PreSharedKey, PreSharedKeyOptions, ServerPskOptions } from './pre-shared-key.ts';
 export type { DtlsSettings, IdentitySource, ProtocolVersion, TlsSettings } from './settings.ts';
 export { systemTrust, TrustStoreError } from './system-trust.ts';
+export { TicketKeys } from './ticket-keys.ts';
+export type { TicketKey, TicketKeysOptions } from './ticket-keys.ts';
 export { TrustRoots } from './trust-roots.ts';
 export type { RootsSource } from './trust-roots.ts';
 export type { ExpectedPeer, PeerIdentity, Verifier } from './verifier.ts';

@@ -20,13 +20,24 @@ interface PemBlock {
  * @throws CertificateError there is none, or a block is not base64
  */
 export function certificatesOf(source: string | Uint8Array): readonly Bytes[] {
-  if (typeof source !== 'string' && !(source instanceof Uint8Array))
-    throw new TypeError('a certificate must be PEM text, or bytes of PEM or DER');
-  if (source instanceof Uint8Array && isDer(source)) return [new Uint8Array(source)];
-  const blocks = [...pemBlocks(asText(source))].filter(({ label }) => label === 'CERTIFICATE');
-  if (blocks.length === 0)
+  const found = blocksOf(source, 'CERTIFICATE', 'a certificate');
+  if (found.length === 0)
     throw new CertificateError('there is no certificate: neither PEM nor DER', { reason: 'no-certificate' });
-  return blocks.map(({ body }) => decodeBody(body));
+  return found;
+}
+
+/**
+ * What stands in the PEM blocks with this label, or the DER itself.
+ *
+ * @param what for the message, such as `a certificate`
+ * @throws TypeError `source` is neither text nor bytes
+ * @throws CertificateError a block is not base64
+ */
+export function blocksOf(source: string | Uint8Array, label: string, what: string): readonly Bytes[] {
+  if (typeof source !== 'string' && !(source instanceof Uint8Array))
+    throw new TypeError(`${what} must be PEM text, or bytes of PEM or DER`);
+  if (source instanceof Uint8Array && isDer(source)) return [new Uint8Array(source)];
+  return [...pemBlocks(asText(source))].filter((block) => block.label === label).map(({ body }) => decodeBody(body));
 }
 
 /** The first private key block of a text that may have other blocks, such as the certificates. */
@@ -42,9 +53,10 @@ export function encodePem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }
 
-/** Whether bytes begin like an ASN.1 SEQUENCE, which no text does that anybody would call PEM. */
+/** Whether bytes are an ASN.1 SEQUENCE: a long one by its first length octet, a short one by its whole length. */
 export function isDer(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x30 && ((bytes[1] ?? 0) & 0x80) !== 0;
+  const [first, length = 0] = bytes;
+  return first === 0x30 && (length >= 0x80 || length === bytes.length - 2);
 }
 
 function* pemBlocks(text: string): Generator<PemBlock> {

@@ -8,8 +8,10 @@
  * keep the rest, for a certificate of anybody at all proves nothing. Clients have no name to check: whoever wants certain
  * clients adds a verifier of their own with `allOf`.
  *
- * Revocation is not checked unless lists or stapled responses are asked for: nothing is ever fetched, since a handshake
- * that waits for a third party is a handshake that a third party can stop.
+ * Revocation: by default nobody is asked. `crls` are asked for every certificate whose issuer has one among them, and one
+ * that is out of date refuses. A stapled OCSP response is read where a server sends one: if it says "revoked" that counts
+ * always, and with `requireStapledOcsp`, or if the certificate says so itself (RFC 7633), one that says "good" must be
+ * there. Nothing is ever fetched: a handshake that waits for a third party is one that a third party can stop.
  */
 import { domainToASCII } from 'node:url';
 
@@ -22,8 +24,10 @@ import { defaultPathLimits } from '../protocols/x509/path/limits.ts';
 import type { TrustAnchors } from '../protocols/x509/path/trust-anchor.ts';
 import type { VerifiedPath } from '../protocols/x509/path/verify-path.ts';
 import { verifyPath } from '../protocols/x509/path/verify-path.ts';
+import { RevocationLists } from '../protocols/x509/revocation/check-lists.ts';
+import { parseRevocationList } from '../protocols/x509/revocation/revocation-list.ts';
 import { checkServiceIdentity } from '../protocols/x509/service-identity.ts';
-import { certificatesOf } from './pem.ts';
+import { blocksOf, certificatesOf } from './pem.ts';
 import { systemTrust } from './system-trust.ts';
 import type { RootsSource } from './trust-roots.ts';
 import { anchorsOf, TrustRoots } from './trust-roots.ts';
@@ -35,6 +39,13 @@ export interface PkiOptions {
   readonly roots?: RootsSource | TrustRoots;
   /** Certificates of issuers besides those that the peer sends, for servers that forget theirs. Not trusted by themselves. */
   readonly intermediates?: RootsSource | undefined;
+  /**
+   * Revocation lists: PEM or DER, one or several. A list that is out of date refuses what it is for; so whoever gives some
+   * has to make a new verifier when there are newer ones.
+   */
+  readonly crls?: RootsSource | undefined;
+  /** Refuse servers that do not staple a good OCSP response. Clients have no way to. Default false. */
+  readonly requireStapledOcsp?: boolean | undefined;
   /** How many issuers may stand between the peer's certificate and the root; an integer >= 0. Default: any number. */
   readonly maxIntermediates?: number | undefined;
 }
@@ -50,7 +61,9 @@ export interface PkiOptions {
 export function pki(options: PkiOptions = {}): Verifier {
   if ('roots' in options && (options.roots as unknown) === undefined)
     throw new TypeError('roots must be certificates: leave it away for those of the system');
-  const { roots: source = systemTrust(), intermediates: extra, maxIntermediates } = options;
+  const { roots: source = systemTrust(), intermediates: extra, crls, requireStapledOcsp = false } = options;
+  const { maxIntermediates } = options;
+  if (typeof requireStapledOcsp !== 'boolean') throw new TypeError('requireStapledOcsp must be a boolean');
   if (maxIntermediates !== undefined && (!Number.isInteger(maxIntermediates) || maxIntermediates < 0))
     throw new RangeError('maxIntermediates must be an integer >= 0');
   const roots = source instanceof TrustRoots ? source : TrustRoots.from(source);
@@ -58,12 +71,14 @@ export function pki(options: PkiOptions = {}): Verifier {
     anchors: anchorsOf(roots),
     extra: extra === undefined ? [] : intermediatesOf(extra),
     maxIntermediates,
+    revocationLists: crls === undefined ? undefined : revocationListsOf(crls),
+    requireStapledOcsp,
   };
   const verify = (peer: PeerIdentity, expected: ExpectedPeer): void => {
     const path = verifyChain(peer, expected, chain);
     if (expected.role === 'server') checkName(path.certificates[0], expected.serverName);
   };
-  const verifier = Object.freeze(Object.assign(verify, { needsName: true }));
+  const verifier = Object.freeze(Object.assign(verify, { needsName: true, wantsStapledOcsp: true }));
   if (chain.extra.length === 0) rootsOfPki.set(verifier, roots);
   return verifier;
 }
@@ -83,12 +98,14 @@ export interface ChainRules {
   readonly anchors: TrustAnchors;
   readonly extra: readonly Certificate[];
   readonly maxIntermediates?: number | undefined;
+  readonly revocationLists?: RevocationLists | undefined;
+  readonly requireStapledOcsp?: boolean | undefined;
 }
 
 /** @throws CertificateError the peer has no valid chain */
 export function verifyChain(peer: PeerIdentity, expected: ExpectedPeer, rules: ChainRules): VerifiedPath {
   const { leaf, intermediates } = parsedChain(peer);
-  const { extra, maxIntermediates } = rules;
+  const { extra, maxIntermediates, revocationLists, requireStapledOcsp = false } = rules;
   return verifyPath({
     leaf,
     intermediates: [...intermediates, ...extra],
@@ -97,6 +114,9 @@ export function verifyChain(peer: PeerIdentity, expected: ExpectedPeer, rules: C
     role: expected.role,
     crypto: x509Crypto,
     maxIntermediates,
+    revocationLists,
+    stapledResponse: peer.stapledOcsp,
+    requireStapledResponse: requireStapledOcsp && expected.role === 'server',
     // What the program added is not the peer's doing.
     limits: {
       maxCertificates: defaultPathLimits.maxCertificates + extra.length,
@@ -174,8 +194,7 @@ function parsedOrNone(der: Uint8Array): readonly Certificate[] {
 }
 
 function intermediatesOf(source: RootsSource): readonly Certificate[] {
-  const list = typeof source === 'string' || source instanceof Uint8Array ? [source] : source;
-  return list
+  return partsOf(source)
     .flatMap((part) => certificatesOf(part))
     .map((der) => {
       try {
@@ -184,4 +203,24 @@ function intermediatesOf(source: RootsSource): readonly Certificate[] {
         throw new CertificateError('a certificate in intermediates cannot be parsed', { reason: 'malformed', cause });
       }
     });
+}
+
+function revocationListsOf(source: RootsSource): RevocationLists {
+  const lists = partsOf(source).flatMap((part) => blocksOf(part, 'X509 CRL', 'a revocation list'));
+  if (lists.length === 0) throw new RangeError('crls must not be empty: leave it away for no revocation lists');
+  return new RevocationLists(
+    lists.map((der) => {
+      try {
+        return parseRevocationList(der);
+      } catch (cause) {
+        throw new CertificateError('a revocation list cannot be parsed', { reason: 'malformed', cause });
+      }
+    }),
+  );
+}
+
+function partsOf(source: RootsSource): readonly (string | Uint8Array)[] {
+  if (typeof source === 'string' || source instanceof Uint8Array) return [source];
+  if (!Array.isArray(source)) throw new TypeError('certificates and lists must be PEM or DER, or an array of those');
+  return source as readonly (string | Uint8Array)[];
 }

@@ -8,6 +8,7 @@ import type { CipherSuite } from './cipher-suites.ts';
 import type { KeyExchangeGroup } from './groups.ts';
 import type { Identity } from './identity.ts';
 import type { ClientPskSource, ServerPskOptions } from './pre-shared-key.ts';
+import type { TicketKeys } from './ticket-keys.ts';
 import type { Verifier } from './verifier.ts';
 
 /** TLS 1.2 or 1.3; for DTLS the version of that number. */
@@ -62,4 +63,5 @@ export interface ServerSettings extends CommonSettings {
   /** The identity, where it is one for all names: so that a shell need not ask. */
   readonly onlyIdentity: Identity | undefined;
   readonly psk: ServerPskOptions | undefined;
+  readonly ticketKeys: TicketKeys;
 }

@@ -40,8 +40,11 @@ export interface PeerIdentity {
    * @throws CertificateError the certificate cannot be parsed
    */
   readonly publicKeyInfo: Bytes;
-  /** The OCSP response that the server stapled, DER. On resumption the one of the first connection. */
-  readonly stapledOcsp: Bytes | undefined;
+  /**
+   * The OCSP response that the server stapled, DER; `null` if it was asked for one and sent none, `undefined` if it was not
+   * asked. On resumption the one of the first connection.
+   */
+  readonly stapledOcsp: Bytes | null | undefined;
   /** The peer proved possession of its key in an earlier connection, which this one resumes; the chain is from there. */
   readonly resumed: boolean;
 }
@@ -64,6 +67,8 @@ export interface Verifier {
   (peer: PeerIdentity, expected: ExpectedPeer): void | Promise<void>;
   /** Whether it decides by `expected.serverName`. Default true: it must be given one when it checks a server. */
   readonly needsName?: boolean | undefined;
+  /** Whether servers should be asked to staple an OCSP response. Default false. */
+  readonly wantsStapledOcsp?: boolean | undefined;
 }
 
 /** For the shells: what they saw of the peer. */
@@ -73,14 +78,14 @@ export interface SeenPeer {
   readonly chain?: readonly Uint8Array[] | undefined;
   /** SubjectPublicKeyInfo, DER, where the peer showed that and no certificate. */
   readonly rawPublicKey?: Uint8Array | undefined;
-  readonly stapledOcsp?: Uint8Array | undefined;
+  readonly stapledOcsp?: Uint8Array | null | undefined;
   readonly resumed?: boolean | undefined;
 }
 
 /** A PeerIdentity over what a shell saw; nothing is parsed before somebody asks. */
 export function peerIdentity(seen: SeenPeer): PeerIdentity {
   const chain = Object.freeze((seen.chain ?? []).map(ownBytes));
-  const stapledOcsp = seen.stapledOcsp === undefined ? undefined : ownBytes(seen.stapledOcsp);
+  const stapledOcsp = seen.stapledOcsp instanceof Uint8Array ? ownBytes(seen.stapledOcsp) : seen.stapledOcsp;
   let certificates: readonly X509Certificate[] | undefined;
   const rawPublicKey = seen.rawPublicKey === undefined ? undefined : ownBytes(seen.rawPublicKey);
   let publicKeyInfo = rawPublicKey;

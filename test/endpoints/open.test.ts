@@ -57,6 +57,7 @@ function memoryNetwork(log: string[]): Network {
     },
     listenTcp: unused,
     bindUdp: unused,
+    connectUdp: unused,
     lookup: async (host) => [{ family: 4, host: host === 'target' ? '192.0.2.9' : '192.0.2.1', port: 0 }],
   };
 }

@@ -166,6 +166,7 @@ test('every kind of the library has a line for people', () => {
       { kind: 'handler-error', error: { password: 'hunter2' } },
       { kind: 'cancellation-swallowed', deliveries: 1000 },
       { kind: 'descriptor-budget', address, connections: 90, maxConnections: 100 },
+      { kind: 'key-file-exposed', path: '/etc/key\n', mode: 0o644 },
       { kind: 'leak', resource: 'SocketStream 192.0.2.1:80' },
     ] satisfies ReportEvent[]
   ).map((event) => describeReport(event).text);
@@ -176,6 +177,7 @@ test('every kind of the library has a line for people', () => {
     'the handler of a connection failed: a thrown object',
     'a cancelled task goes on waiting: it was told 1000 times that it is cancelled; does it catch the error?',
     '90 of at most 100 connections on 192.0.2.1:80 are open',
+    'the private key in "/etc/key\\u{a}" can be read by every user of this machine (mode 0644)',
     'SocketStream 192.0.2.1:80 was lost without being closed',
   ]);
 });

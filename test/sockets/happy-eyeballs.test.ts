@@ -297,6 +297,10 @@ class ScriptedNetwork implements Network {
     throw new Error('not scripted');
   }
 
+  connectUdp(): never {
+    throw new Error('not scripted');
+  }
+
   lookup(): Promise<InetAddress[]> {
     return Promise.resolve([v4('192.0.2.1'), v4('192.0.2.2'), v4('192.0.2.3')]);
   }

@@ -288,6 +288,10 @@ class ScriptedNetwork implements Network {
   bindUdp(): never {
     throw new Error('not scripted');
   }
+
+  connectUdp(): never {
+    throw new Error('not scripted');
+  }
 }
 
 const v4 = (host: string): InetAddress => ({ family: 4, host, port: 0 });

@@ -97,3 +97,39 @@ test('the pin of a certificate is that of its key', async () => {
     presentedPin: certificates.chain.pin,
   });
 });
+
+test('a revocation list refuses what is on it, and everything of its issuer once it is out of date', async () => {
+  const { roots, revoked, good, now } = certificates;
+  const der = certificates.crl();
+  const pem = `-----BEGIN X509 CRL-----\n${Buffer.from(der).toString('base64')}\n-----END X509 CRL-----\n`;
+  for (const crls of [der, pem, [pem, der]]) {
+    const checking = pki({ roots, crls });
+    await assert.rejects(ask(checking, peerWith(revoked), server('localhost')), { reason: 'revoked', depth: 0 });
+    await ask(checking, peerWith(good), server('localhost'));
+  }
+  const stale = pki({ roots, crls: certificates.crl({ nextUpdate: now - 1000 }) });
+  await assert.rejects(ask(stale, peerWith(good), server('localhost')), { reason: 'revocation-unknown' });
+  await ask(verify, peerWith(revoked), server('localhost'));
+  assert.throws(() => pki({ roots, crls: [] }), RangeError);
+  assert.throws(() => pki({ roots, crls: 'no list' }), RangeError);
+  assert.throws(() => pki({ roots, crls: 7 as never }), TypeError);
+  assert.throws(() => pki({ roots, crls: der.slice(0, -1) }), { reason: 'malformed' });
+});
+
+test('a stapled response that says revoked counts always; one that says good must be there where it is required', async () => {
+  const { roots, revoked, good, now } = certificates;
+  const strict = pki({ roots, requireStapledOcsp: true });
+  const bad = peerWith(revoked, { stapledOcsp: certificates.ocspResponse(revoked) });
+  for (const one of [verify, strict]) await assert.rejects(ask(one, bad, server('localhost')), { reason: 'revoked' });
+  await ask(strict, peerWith(good, { stapledOcsp: certificates.ocspResponse(good) }), server('localhost'));
+  const stale = certificates.ocspResponse(good, { nextUpdate: now - 1000 });
+  for (const stapledOcsp of [undefined, null, new Uint8Array(3), certificates.ocspResponse(revoked), stale]) {
+    const peer = peerWith(good, { stapledOcsp });
+    await assert.rejects(ask(strict, peer, server('localhost')), { reason: 'revocation-unknown' });
+    await ask(verify, peer, server('localhost'));
+  }
+  const client = { role: 'client', serverName: null, now: Date.now() } as const;
+  await ask(strict, peerWith(certificates.clientCertificate), client);
+  assert.throws(() => pki({ roots, requireStapledOcsp: 1 as never }), TypeError);
+  assert.equal(strict.wantsStapledOcsp, true);
+});

@@ -167,7 +167,10 @@ function unknownOption(
   const known = kinds.filter(([, kind]) => isFor(kind, role)).map(([knownName]) => knownName);
   if (scheme.takesVia === true && role !== 'listen' && role !== 'via') known.push('via');
   const mayBeSecret =
-    isAfterVia || kinds.some(([, kind]) => kind.isSecret === true) || !/^[A-Za-z_-]{1,32}$/.test(name);
+    isAfterVia ||
+    (scheme.redactTarget !== undefined && scheme.isCommand !== true) ||
+    kinds.some(([, kind]) => kind.isSecret === true) ||
+    !/^[A-Za-z_-]{1,32}$/.test(name);
   const hint = scheme.isCommand === true ? '; a question mark of the command stands in quotes' : '';
   const subject = mayBeSecret ? 'unknown option' : `unknown option ${name}`;
   return `${subject}; ${scheme.name}: has ${known.length === 0 ? 'none' : list(known.sort())}${hint}`;

@@ -1,8 +1,9 @@
 /** The schemes of the library. A new one is one line here. */
 import type { Scheme } from '../scheme.ts';
 import { exec } from './exec.ts';
+import { httpProxy, socks4a, socks5 } from './proxy.ts';
 import { stdio } from './stdio.ts';
 import { tcp } from './tcp.ts';
 import { unix } from './unix.ts';
 
-export const builtInSchemes: readonly Scheme[] = Object.freeze([tcp, unix, exec, stdio]);
+export const builtInSchemes: readonly Scheme[] = Object.freeze([tcp, unix, exec, stdio, socks5, socks4a, httpProxy]);

@@ -3,7 +3,10 @@ import type { ExpectedPeer, PeerIdentity, Verifier } from 'bowline/trust';
 import type { TestCertificate } from 'bowline/testing';
 import { peerIdentity } from '#src/trust/verifier.js';
 
-export function peerWith(certificate: TestCertificate, more: { stapledOcsp?: Uint8Array } = {}): PeerIdentity {
+export function peerWith(
+  certificate: TestCertificate,
+  more: { stapledOcsp?: Uint8Array | null | undefined } = {},
+): PeerIdentity {
   return peerIdentity({ transport: 'tls', chain: certificate.chain, ...more });
 }
 

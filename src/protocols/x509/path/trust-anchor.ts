@@ -4,7 +4,7 @@
  * A certificate as an anchor need not be self-signed: trusting an intermediate is allowed, and ends every path there. RFC
  * 5280 takes nothing but name and key from it; but a root that says when it ends, what it may not issue, or that it is no CA
  * at all means it, so (like web browsers, and as the test suites of the web PKI expect) everything in an anchor's certificate
- * is applied, except its own signature, which proves nothing, and its serial number. Who wants the bare rule has `anchorOfKey`.
+ * is applied, except its own signature, which proves nothing, its serial number, and its policies. Who wants the bare rule has `anchorOfKey`.
  *
  * The collection is indexed by name once, since the same 150 roots serve every connection.
  */

@@ -34,6 +34,7 @@ import { checkIssuer, countedIntermediates } from './issuer.ts';
 import { defaultPathLimits, WorkBudget, WorkExhausted } from './limits.ts';
 import type { PathLimits } from './limits.ts';
 import { checkNameConstraints } from './name-constraints.ts';
+import { checkPolicies } from './policies.ts';
 import { checkProfile, checkSerial } from './profile.ts';
 import { checkEndEntityPurpose, checkIssuerPurpose } from './purpose.ts';
 import type { PeerRole } from './purpose.ts';
@@ -62,6 +63,11 @@ export interface PathRequest {
   readonly stapledResponse?: Uint8Array | null | undefined;
   /** Refuse a peer without a good stapled response. Without this, only certificates that demand one themselves (RFC 7633). */
   readonly requireStapledResponse?: boolean | undefined;
+  /**
+   * OIDs of certificate policies of which one has to hold for the whole path. Default: any policy, or none unless an issuer
+   * requires one.
+   */
+  readonly acceptedPolicies?: ReadonlySet<string> | undefined;
   /** How many issuers that are not self-issued may stand between the end entity and the anchor. Default: any number. */
   readonly maxIntermediates?: number | undefined;
   readonly limits?: Partial<PathLimits> | undefined;
@@ -76,6 +82,8 @@ export interface VerifiedPath {
   readonly certificates: readonly [Certificate, ...Certificate[]];
   readonly anchor: TrustAnchor;
   readonly role: PeerRole;
+  /** The policies that hold for it, in the terms of the anchor; empty in most cases. */
+  readonly policies: ReadonlySet<string>;
   /** The time for which it holds. */
   readonly verifiedAt: number;
 }
@@ -223,7 +231,14 @@ class PathSearch {
 
   /** What needs the whole path. */
   #complete(certificates: readonly [Certificate, ...Certificate[]], anchor: TrustAnchor): VerifiedPath | undefined {
-    const { role, now } = this.#request;
+    const { role, now, acceptedPolicies } = this.#request;
+    const path = anchor.certificate === undefined ? certificates : certificates.slice(0, -1);
+    const outcome = checkPolicies(path, acceptedPolicies);
+    if (outcome.finding !== undefined) {
+      this.#refuse(outcome.finding, path[outcome.depth], outcome.depth);
+      return undefined;
+    }
+    const { policies } = outcome;
     for (const [depth, certificate] of certificates.entries()) {
       const found = this.#checkRevocation(certificates, depth, anchor);
       if (found !== undefined) {
@@ -231,7 +246,7 @@ class PathSearch {
         return undefined;
       }
     }
-    return { certificates, anchor, role, verifiedAt: now } as unknown as VerifiedPath;
+    return { certificates, anchor, role, policies, verifiedAt: now } as unknown as VerifiedPath;
   }
 
   #checkRevocation(path: readonly Certificate[], depth: number, anchor: TrustAnchor): Finding | undefined {
