@@ -54,6 +54,10 @@ class EchoNetwork implements Network {
   bindUdp(): never {
     throw new Error('not in this test');
   }
+
+  connectUdp(): never {
+    throw new Error('not in this test');
+  }
 }
 
 /** Runs `body` with a way to open connections to a server, under virtual time. Handlers must not fail, unless it says so. */
