@@ -145,7 +145,9 @@ function isDoubtfulEnd(socket: Internals): boolean {
   const handle = socket._handle;
   if (handle?.getpeername === undefined || handle.readStart === undefined || socket[endWasDoubted] === true)
     return false;
-  if (handle.getpeername({}) === 0) return false;
+  // The handle of a TLSSocket over something that is no socket has the method, and no answer.
+  const answer = handle.getpeername({}) as number | undefined;
+  if (answer === 0 || answer === undefined) return false;
   socket[endWasDoubted] = true;
   return handle.readStart() === 0;
 }

@@ -85,6 +85,16 @@ export class InboundQueue implements ReceiveStream {
     return this.#outcome !== undefined;
   }
 
+  /** A call is receiving. */
+  get isBusy(): boolean {
+    return this.#waiter.pending;
+  }
+
+  /** Something has arrived that was not taken. */
+  get hasUnread(): boolean {
+    return this.#queuedBytes > 0;
+  }
+
   // For the receiver
 
   receiveSome(maxBytes?: number): Promise<Bytes | null> {

@@ -56,7 +56,13 @@ export const layers: Readonly<Record<string, Layer>> = {
   streams: { level: 3, imports: ['core', 'tasks', 'observe', 'framing'], platform: 'clean', public: true },
   trust: { level: 3, imports: [...vocabulary, 'protocols/x509'], platform: 'node', public: true },
   sockets: { level: 3, imports: [...vocabulary, 'streams'], platform: 'node', public: true },
-  tls: { level: 3, imports: [...vocabulary, 'streams', 'sockets', 'trust'], platform: 'node', public: true },
+  // Of x509 only the parser: a channel binding hashes the server's certificate by the algorithm of its signature.
+  tls: {
+    level: 3,
+    imports: [...vocabulary, 'protocols/x509', 'streams', 'sockets', 'trust'],
+    platform: 'node',
+    public: true,
+  },
   dtls: {
     level: 3,
     imports: [...vocabulary, 'protocols/dtls', 'sockets', 'trust'],

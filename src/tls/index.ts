@@ -1,0 +1,7 @@
+/** bowline/tls: TLS over any stream. */
+export * from './attributes.ts';
+export type { ChannelBinding } from './channel-binding.ts';
+export type { TlsSession } from './session.ts';
+export type { TlsClientOptions, TlsServerOptions, TlsStreamOptions } from './stream-options.ts';
+export { TlsStream } from './tls-stream.ts';
+export type { Unwrapped } from './tls-stream.ts';
