@@ -10,7 +10,7 @@ import type { TLSSocket } from 'node:tls';
 import { domainToASCII } from 'node:url';
 
 import type { Bytes } from '../core/bytes.ts';
-import { BrokenResourceError } from '../core/errors.ts';
+import { BrokenResourceError, CertificateError } from '../core/errors.ts';
 import { authenticate } from '../trust/authenticate.ts';
 import type { Expectation, VerifiedPeer } from '../trust/authenticate.ts';
 import { chooseIdentity } from '../trust/context.ts';
@@ -19,6 +19,7 @@ import type { ClientSettings, ServerSettings } from '../trust/settings.ts';
 import { peerIdentity } from '../trust/verifier.ts';
 import type { ClientObservations } from './engine/client-engine.ts';
 import type { ServerObservations } from './engine/server-engine.ts';
+import { nodeMustAgree } from './engine/secure-context.ts';
 import { handshakeFacts } from './handshake-facts.ts';
 import type { HandshakeFacts } from './handshake-facts.ts';
 import type { Link } from './link/link.ts';
@@ -99,6 +100,7 @@ export class ClientRole implements Role {
     });
     const expectation: Expectation = { serverName: this.#serverName, ...this.#place() };
     const verified = await authenticate(settings, peer, expectation, { pskIdentity });
+    checkAgreement(settings, verified, socket);
     this.#accepted = verified;
     if (this.#pending !== undefined) this.#onSession(this.#pending);
     return handshakeFacts(socket, verified, {
@@ -157,6 +159,7 @@ export class ServerRole implements Role {
       { serverName: null, ...this.#place() },
       { pskIdentity: provedPsk ? this.#observations.pskIdentity : undefined },
     );
+    checkAgreement(this.#settings, verified, socket);
     return handshakeFacts(socket, verified, {
       serverName: (socket as { readonly servername?: string | false | null }).servername || null,
       endPointCertificate: this.#identity?.chain[0],
@@ -184,6 +187,23 @@ function chainShown(socket: TLSSocket): Bytes[] {
   for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate)
     chain.push(new Uint8Array(next.raw));
   return chain;
+}
+
+/**
+ * Where the verifier is `pki` with some roots, Node has verified the chain with the same ones. A chain that one of the two
+ * finds fault with is refused: an error in either path validation alone lets nobody in.
+ *
+ * @throws CertificateError OpenSSL refuses the chain
+ */
+function checkAgreement(
+  settings: ClientSettings | ServerSettings,
+  { method, peer }: VerifiedPeer,
+  socket: TLSSocket,
+): void {
+  if (method !== 'certificate' || peer.resumed || socket.authorized || !nodeMustAgree(settings)) return;
+  throw new CertificateError(`OpenSSL refuses the chain of the peer (${String(socket.authorizationError)})`, {
+    reason: 'refused-by-openssl',
+  });
 }
 
 /** Whether the key that the client named was really used: it may have named one and gone on without it. */

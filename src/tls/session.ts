@@ -21,7 +21,7 @@ interface SessionData {
   readonly settings: ClientSettings;
   readonly serverName: string | null;
   readonly chain: readonly Bytes[];
-  readonly stapledOcsp: Bytes | undefined;
+  readonly stapledOcsp: Bytes | null | undefined;
   readonly pskIdentity: string | undefined;
 }
 

@@ -20,7 +20,8 @@ export interface ClientHandshake {
 
 /** What a client hears besides the events of the engine. */
 export interface ClientObservations {
-  stapledOcsp: Uint8Array | undefined;
+  /** `null`: it was asked for and has not come; `undefined`: it was not asked for. */
+  stapledOcsp: Uint8Array | null | undefined;
   /** The identity of the pre-shared key that was offered. */
   pskIdentity: string | undefined;
   onSession: (session: Buffer) => void;
@@ -32,15 +33,17 @@ export function openClientSocket(
   { settings, sni, identity, session }: ClientHandshake,
   observations: ClientObservations,
 ): TLSSocket {
+  const asksForOcsp = settings.verify.wantsStapledOcsp === true;
+  if (asksForOcsp) observations.stapledOcsp = null;
   // Documented for TLSSocket and taken by connect as well, which the type declarations leave out.
-  const options: ConnectionOptions & { readonly requestOCSP: true } = {
+  const options: ConnectionOptions & { readonly requestOCSP: boolean } = {
     socket: transport.asDuplex(),
     secureContext: clientSecureContext(settings, identity),
     // Node gives up on nothing here: src/trust decides, before any data passes.
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
     ALPNProtocols: settings.alpnProtocols.length === 0 ? undefined : [...settings.alpnProtocols],
-    requestOCSP: true,
+    requestOCSP: asksForOcsp,
     ...(sni === undefined ? undefined : { servername: sni }),
     ...(session === undefined ? undefined : { session }),
     ...(settings.psk === undefined ? undefined : { pskCallback: pskCallback(settings, observations) }),
@@ -48,9 +51,10 @@ export function openClientSocket(
   const socket = connect(options);
   // The end of the handshake comes while records are being fed, and so do these.
   socket.once('secureConnect', () => engine.onSecure());
-  socket.on('OCSPResponse', (response: Buffer | null) => {
-    if (response !== null && response.length > 0) observations.stapledOcsp = response;
-  });
+  if (asksForOcsp)
+    socket.on('OCSPResponse', (response: Buffer | null) => {
+      if (response !== null && response.length > 0) observations.stapledOcsp = response;
+    });
   if (settings.tls.resumption !== false) socket.on('session', (ticket: Buffer) => observations.onSession(ticket));
   const { keyLog } = settings;
   if (keyLog !== undefined) socket.on('keylog', (line: Buffer) => keyLog(line.toString('latin1').trimEnd()));

@@ -1,8 +1,8 @@
 /**
  * What OpenSSL is told: the settings of a context as options of `tls.createSecureContext`.
  *
- * Made once for each context and identity, because it costs a tenth of a handshake. Certificates of the peer are not
- * verified by these options: who the peer is decides src/trust. There is no renegotiation (RFC 9325 §3.5; a peer that asks gets
+ * Made once for each context and identity, because it costs a tenth of a handshake. Who the peer is
+ * decides src/trust; where its verifier is exactly `pki(roots)`, OpenSSL is given the same roots and has to agree (roles.ts). There is no renegotiation (RFC 9325 §3.5; a peer that asks gets
  * the alert no_renegotiation), no compression, and nothing below TLS 1.2.
  */
 import { constants } from 'node:crypto';
@@ -11,6 +11,8 @@ import type { SecureContextOptions, SecureContext } from 'node:tls';
 
 import { pemOf } from '../../trust/identity.ts';
 import type { Identity } from '../../trust/identity.ts';
+import { encodePem } from '../../trust/pem.ts';
+import { pkiRootsOf } from '../../trust/pki.ts';
 import type { ClientSettings, ServerSettings } from '../../trust/settings.ts';
 
 /** RSA-PSS, ECDSA and EdDSA; of PKCS#1 v1.5, which TLS 1.2 needs, nothing with SHA-1 (RFC 9155). */
@@ -57,8 +59,8 @@ export function secureContextOptions(
   const suites = settings.cipherSuites.flatMap(({ openssl }) => openssl ?? []);
   return {
     ...(identity === undefined ? undefined : pemOf(identity)),
-    // Without this Node reads its own list of roots.
-    ca: [],
+    // Without any Node takes its own list of roots.
+    ca: rootsOf(settings),
     minVersion: `TLSv${settings.minVersion}`,
     maxVersion: `TLSv${settings.maxVersion}`,
     ciphers: suites.join(':'),
@@ -67,6 +69,16 @@ export function secureContextOptions(
     honorCipherOrder: true,
     secureOptions: constants.SSL_OP_NO_COMPRESSION | NO_RENEGOTIATION | (resumes ? 0 : constants.SSL_OP_NO_TICKET),
   };
+}
+
+/** Whether OpenSSL was given the roots of the verifier, so that its verdict on the chain counts as well. */
+export function nodeMustAgree({ verify }: ClientSettings | ServerSettings): boolean {
+  return verify !== undefined && pkiRootsOf(verify) !== undefined;
+}
+
+function rootsOf({ verify }: ClientSettings | ServerSettings): string[] {
+  const roots = verify === undefined ? undefined : pkiRootsOf(verify);
+  return roots === undefined ? [] : roots.certificates.map((der) => encodePem('CERTIFICATE', der));
 }
 
 /** Not among Node's constants; the same number since OpenSSL 1.1.0h. */
