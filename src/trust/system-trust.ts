@@ -22,15 +22,10 @@ import { delimiter, join } from 'node:path';
 import * as tls from 'node:tls';
 
 import type { Bytes } from '../core/bytes.ts';
-import { BowlineError } from '../core/errors.ts';
 import { quoteText } from '../core/quote.ts';
 import { certificatesOf } from './pem.ts';
 import { TrustRoots } from './trust-roots.ts';
-
-/** This system has no root certificates where they are looked for; `pki({ roots })` takes a list of one's own. */
-export class TrustStoreError extends BowlineError {
-  readonly code = 'ERR_BOWLINE_TRUST_STORE';
-}
+import { TrustStoreError } from './trust-store-error.ts';
 
 const bundleFiles: readonly string[] = [
   // Debian, Ubuntu, Alpine, Arch, Gentoo
