@@ -1,11 +1,15 @@
 /** Where programs are, and how cases start them. */
-import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
+/** Modules of Debian's own Python that cases need, by the name they give them. */
+const pythonModules = { trio: '/usr/lib/python3/dist-packages/trio' };
+
 /** The path of a program, or `undefined`. Debian keeps the servers of PostgreSQL out of PATH. */
 export function findProgram(name) {
+  if (name in pythonModules) return existsSync(pythonModules[name]) ? pythonModules[name] : undefined;
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', ...postgresFolders()];
   for (const folder of folders) {
     try {

@@ -20,13 +20,18 @@ const RUN_MS = 230_000;
 
 const DEBIAN_PACKAGES = {
   curl: 'curl',
+  'gnutls-cli': 'gnutls-bin',
+  'gnutls-serv': 'gnutls-bin',
   initdb: 'postgresql',
   nc: 'netcat-openbsd',
+  nginx: 'nginx-light',
+  openssl: 'openssl',
   postgres: 'postgresql',
   'redis-server': 'redis-server',
   socat: 'socat',
   ssh: 'openssh-client',
   'systemd-socket-activate': 'systemd',
+  trio: 'python3-trio',
 };
 
 const FILES = [
@@ -34,6 +39,8 @@ const FILES = [
   'undici',
   'ws',
   'tls',
+  'tls-programs',
+  'tls-trio',
   'ssh',
   'postgres',
   'redis',
