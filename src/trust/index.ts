@@ -18,6 +18,8 @@ export type { PkiOptions } from './pki.ts';
 export { preSharedKey } from './pre-shared-key.ts';
 export type { ClientPskSource, PreSharedKey, PreSharedKeyOptions, ServerPskOptions } from './pre-shared-key.ts';
 export type { DtlsSettings, IdentitySource, ProtocolVersion, TlsSettings } from './settings.ts';
+export { dane } from './dane.ts';
+export type { TlsaRecord } from './dane.ts';
 export { fileTrustStore } from './file-trust-store.ts';
 export type { FileTrustStore } from './file-trust-store.ts';
 export { systemTrust } from './system-trust.ts';

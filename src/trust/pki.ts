@@ -59,6 +59,17 @@ export interface PkiOptions {
  * @throws TrustStoreError `roots` was left away, and this system has none
  */
 export function pki(options: PkiOptions = {}): Verifier {
+  const { roots, rules } = pkiRules(options);
+  const verify = (peer: PeerIdentity, expected: ExpectedPeer): void => {
+    verifyPkiPeer(peer, expected, rules);
+  };
+  const verifier = Object.freeze(Object.assign(verify, { needsName: true, wantsStapledOcsp: true }));
+  if (rules.extra.length === 0) rootsOfPki.set(verifier, roots);
+  return verifier;
+}
+
+/** The options, checked and parsed; throws what `pki` throws. */
+export function pkiRules(options: PkiOptions): { readonly roots: TrustRoots; readonly rules: ChainRules } {
   if ('roots' in options && (options.roots as unknown) === undefined)
     throw new TypeError('roots must be certificates: leave it away for those of the system');
   const { roots: source = systemTrust(), intermediates: extra, crls, requireStapledOcsp = false } = options;
@@ -67,20 +78,21 @@ export function pki(options: PkiOptions = {}): Verifier {
   if (maxIntermediates !== undefined && (!Number.isInteger(maxIntermediates) || maxIntermediates < 0))
     throw new RangeError('maxIntermediates must be an integer >= 0');
   const roots = source instanceof TrustRoots ? source : TrustRoots.from(source);
-  const chain: ChainRules = {
+  const rules: ChainRules = {
     anchors: anchorsOf(roots),
     extra: extra === undefined ? [] : intermediatesOf(extra),
     maxIntermediates,
     revocationLists: crls === undefined ? undefined : revocationListsOf(crls),
     requireStapledOcsp,
   };
-  const verify = (peer: PeerIdentity, expected: ExpectedPeer): void => {
-    const path = verifyChain(peer, expected, chain);
-    if (expected.role === 'server') checkName(path.certificates[0], expected.serverName);
-  };
-  const verifier = Object.freeze(Object.assign(verify, { needsName: true, wantsStapledOcsp: true }));
-  if (chain.extra.length === 0) rootsOfPki.set(verifier, roots);
-  return verifier;
+  return { roots, rules };
+}
+
+/** What `pki` checks: the chain, and the name of a server. */
+export function verifyPkiPeer(peer: PeerIdentity, expected: ExpectedPeer, rules: ChainRules): VerifiedPath {
+  const path = verifyChain(peer, expected, rules);
+  if (expected.role === 'server') checkName(path.certificates[0], expected.serverName);
+  return path;
 }
 
 /**
