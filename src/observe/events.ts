@@ -54,6 +54,14 @@ export interface ReportEvents {
     /** How many there were so far. */
     readonly errors: number;
   };
+  /** A client did not get through the TLS handshake; its connection is closed. Told for the first, then at every doubling. */
+  readonly 'tls-handshake-failed': {
+    readonly address?: SocketAddress | undefined;
+    readonly remoteAddress?: SocketAddress | undefined;
+    readonly error: unknown;
+    /** How many failed so far. */
+    readonly failed: number;
+  };
   /** A task catches `Cancelled` and goes on, again and again. */
   readonly 'cancellation-swallowed': {
     /** How often it was told. */
@@ -143,6 +151,9 @@ const descriptions: { readonly [K in ReportKind]: (event: ReportEvents[K]) => De
   }),
   'datagram-error': ({ address, error, errors }) => ({
     text: `the system told an error of datagrams${at(address)}: ${error.message} (${errors} so far)`,
+  }),
+  'tls-handshake-failed': ({ address, remoteAddress, error, failed }) => ({
+    text: `a TLS handshake${at(address)}${remoteAddress === undefined ? '' : ` with ${formatSocketAddress(remoteAddress)}`} failed: ${errorText(error)} (${failed} so far)`,
   }),
   'cancellation-swallowed': ({ deliveries, place }) => ({
     text: `a cancelled task goes on waiting: it was told ${deliveries} times that it is cancelled; does it catch the error?`,

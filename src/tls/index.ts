@@ -5,3 +5,11 @@ export type { TlsSession } from './session.ts';
 export type { TlsClientOptions, TlsServerOptions, TlsStreamOptions } from './stream-options.ts';
 export { TlsStream } from './tls-stream.ts';
 export type { Unwrapped } from './tls-stream.ts';
+export { TlsListener } from './tls-listener.ts';
+export type { TlsListenerOptions, TlsListenerStatistics } from './tls-listener.ts';
+export { openTlsOverTcpListeners, openTlsOverTcpStream, serveTlsOverTcp } from './tls-over-tcp.ts';
+export type {
+  OpenTlsOverTcpListenersOptions,
+  OpenTlsOverTcpStreamOptions,
+  ServeTlsOverTcpOptions,
+} from './tls-over-tcp.ts';

@@ -74,12 +74,17 @@ export function serverSetup(transport: Stream, context: ServerContext, options: 
 }
 
 function commonSetup(transport: Stream, options: TlsStreamOptions): Omit<StreamSetup, 'place'> {
-  const { httpsCompatible = false, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS } = options;
   if (
     typeof (transport as Partial<Stream> | null)?.receiveSome !== 'function' ||
     typeof transport.sendAll !== 'function'
   )
     throw new TypeError('the transport is not a stream');
+  return checkStreamOptions(options);
+}
+
+/** @throws TypeError, RangeError one of them is wrong */
+export function checkStreamOptions(options: TlsStreamOptions): Omit<StreamSetup, 'place'> {
+  const { httpsCompatible = false, handshakeTimeoutMs = DEFAULT_HANDSHAKE_TIMEOUT_MS } = options;
   if (typeof httpsCompatible !== 'boolean') throw new TypeError('httpsCompatible is true or false');
   checkDuration(handshakeTimeoutMs);
   return { httpsCompatible, handshakeTimeoutMs };

@@ -1,0 +1,238 @@
+/**
+ * Listening for TLS connections on any listener.
+ *
+ *     inner.accept() ──▶ handshake, many at a time ──▶ accept()
+ *                           │ refused, garbage, too slow
+ *                           ▼
+ *                        closed, counted, reported from time to time
+ *
+ * `accept` gives streams whose handshake is done and whose peer was judged, so no handler ever starts for a client that
+ * does not get that far, and no client that says nothing keeps others waiting. At most `maxHandshakes` connections are held
+ * that were not accepted yet; beyond that new ones wait in the inner listener's queue. (Trio's SSLListener hands out
+ * streams at once; there a handshake that fails is an error of the handler.)
+ *
+ * Work begins with the first `accept` and goes on in between, outside of the caller's scope; `close` and `abort` end it.
+ */
+import type { SocketAddress } from '../core/address.ts';
+import { attributeOf, wrapped } from '../core/attributes.ts';
+import { BusyResourceError, ClosedResourceError } from '../core/errors.ts';
+import type { Listener } from '../core/listener.ts';
+import { localAddress, remoteAddress } from '../core/network.ts';
+import type { Stream } from '../core/stream.ts';
+import { report } from '../observe/report.ts';
+import { wrongCount } from '../streams/stream-arguments.ts';
+import { runDetached } from '../tasks/environment.ts';
+import { pass, quietIfCancelled, refusal, Waiter } from '../tasks/waiter.ts';
+import type { ServerContext } from '../trust/context.ts';
+import { serverSettingsOf } from '../trust/context.ts';
+import { checkStreamOptions } from './stream-options.ts';
+import type { TlsServerOptions } from './stream-options.ts';
+import { TlsStream } from './tls-stream.ts';
+
+export interface TlsListenerOptions extends TlsServerOptions {
+  /** Most connections held that were not accepted yet: in the handshake, or done with it. Default 256. */
+  readonly maxHandshakes?: number | undefined;
+  /** Hears of every handshake that failed, where the report events (`tls-handshake-failed`) are too few. Must not throw. */
+  readonly onHandshakeFailed?: ((error: unknown, remoteAddress: SocketAddress | undefined) => void) | undefined;
+}
+
+const DEFAULT_MAX_HANDSHAKES = 256;
+
+/** @throws TypeError, RangeError an option is wrong, or the context is none of a server */
+export function checkListener(context: ServerContext, options: TlsListenerOptions): void {
+  const { maxHandshakes = DEFAULT_MAX_HANDSHAKES, onHandshakeFailed } = options;
+  serverSettingsOf(context);
+  checkStreamOptions(options);
+  const wrong = wrongCount('maxHandshakes', maxHandshakes, 1);
+  if (wrong !== undefined) throw wrong;
+  if (onHandshakeFailed !== undefined && typeof onHandshakeFailed !== 'function')
+    throw new TypeError('onHandshakeFailed is a function');
+}
+
+export interface TlsListenerStatistics {
+  /** Handshakes under way. */
+  readonly handshaking: number;
+  /** Connections that wait for `accept`. */
+  readonly ready: number;
+  readonly accepted: number;
+  readonly failed: number;
+}
+
+export class TlsListener<T extends Stream = Stream> implements Listener<TlsStream<T>> {
+  /** What TLS is done on top of. */
+  readonly transportListener: Listener<T>;
+  readonly #context: ServerContext;
+  readonly #options: TlsListenerOptions;
+  readonly #maxHandshakes: number;
+  readonly #acceptor = new Waiter<TlsStream<T>>();
+  /** Where the loop waits while too many connections are held, or a failure was not heard of. */
+  readonly #room = new Waiter<void>('virtual');
+  readonly #handshaking = new Set<TlsStream<T>>();
+  readonly #ready: TlsStream<T>[] = [];
+  #failure: { readonly error: unknown } | undefined;
+  #state: 'new' | 'running' | 'closed' = 'new';
+  #accepted = 0;
+  #failed = 0;
+
+  /**
+   * Owns `listener` from now on.
+   *
+   * @throws TypeError, RangeError an option is wrong
+   */
+  constructor(listener: Listener<T>, context: ServerContext, options: TlsListenerOptions = {}) {
+    if (typeof (listener as Partial<Listener> | null)?.accept !== 'function') throw new TypeError('not a listener');
+    checkListener(context, options);
+    this.transportListener = listener;
+    this.#context = context;
+    this.#options = options;
+    this.#maxHandshakes = options.maxHandshakes ?? DEFAULT_MAX_HANDSHAKES;
+  }
+
+  get [wrapped](): Listener<T> {
+    return this.transportListener;
+  }
+
+  /** Where it listens, if that can be told. */
+  get address(): SocketAddress | undefined {
+    return attributeOf(this.transportListener, localAddress);
+  }
+
+  statistics(): TlsListenerStatistics {
+    return {
+      handshaking: this.#handshaking.size,
+      ready: this.#ready.length,
+      accepted: this.#accepted,
+      failed: this.#failed,
+    };
+  }
+
+  /**
+   * Waits for the next connection whose handshake is done.
+   *
+   * @throws what the inner listener's `accept` throws
+   */
+  accept(): Promise<TlsStream<T>> {
+    if (this.#state === 'closed') return Promise.reject(new ClosedResourceError());
+    if (this.#acceptor.pending) return Promise.reject(new BusyResourceError('another call is already accepting'));
+    if (this.#ready.length === 0 && this.#failure === undefined) {
+      const refused = refusal();
+      if (refused !== undefined) return refused;
+      const accepted = this.#acceptor.wait();
+      if (this.#state === 'new') this.#start();
+      // Somebody hears of the next failure, so the loop may go on.
+      this.#room.resolve();
+      return accepted;
+    }
+    const gate = pass();
+    if (gate !== undefined) return quietIfCancelled(gate.then(() => this.accept()));
+    return this.#take();
+  }
+
+  /** Closes the inner listener and every connection that was not accepted. Those that were live on. */
+  close(): Promise<void> {
+    this.#shut();
+    return this.transportListener.close();
+  }
+
+  abort(): void {
+    this.#shut();
+    this.transportListener.abort();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #take(): Promise<TlsStream<T>> {
+    const stream = this.#ready.shift();
+    const failure = this.#failure;
+    if (stream === undefined) this.#failure = undefined;
+    this.#room.resolve();
+    if (stream === undefined) return Promise.reject(failure?.error as Error);
+    this.#accepted++;
+    return Promise.resolve(stream);
+  }
+
+  #start(): void {
+    this.#state = 'running';
+    // Nothing in there throws but for the end of the listener, which is told to whoever accepts.
+    runDetached(() => this.#acceptAll()).catch(() => this.#shut());
+  }
+
+  async #acceptAll(): Promise<void> {
+    while (this.#isRunning()) {
+      if (this.#handshaking.size + this.#ready.length >= this.#maxHandshakes || this.#failure !== undefined) {
+        await this.#room.wait();
+        continue;
+      }
+      let transport: T;
+      try {
+        transport = await this.transportListener.accept();
+      } catch (error) {
+        // Somebody closed the inner listener: there will be no more connections here either.
+        if (error instanceof ClosedResourceError) break;
+        this.#fail(error);
+        continue;
+      }
+      if (this.#isRunning()) this.#begin(transport);
+      else transport.abort();
+    }
+    this.#shut();
+  }
+
+  #begin(transport: T): void {
+    const stream = TlsStream.server(transport, this.#context, this.#options);
+    this.#handshaking.add(stream);
+    stream.doHandshake().then(
+      () => {
+        if (!this.#handshaking.delete(stream)) return;
+        this.#deliver(stream);
+        this.#room.resolve();
+      },
+      (error: unknown) => {
+        if (!this.#handshaking.delete(stream)) return;
+        this.#refused(stream, error);
+        this.#room.resolve();
+      },
+    );
+  }
+
+  #deliver(stream: TlsStream<T>): void {
+    if (!this.#acceptor.pending) {
+      this.#ready.push(stream);
+      return;
+    }
+    this.#accepted++;
+    this.#acceptor.resolve(stream);
+  }
+
+  /** Gives a failure of the inner listener to `accept`, now or when it is called. The loop goes on when it was heard. */
+  #fail(error: unknown): void {
+    if (this.#acceptor.pending) this.#acceptor.reject(error);
+    else this.#failure = { error };
+  }
+
+  #refused(stream: TlsStream<T>, error: unknown): void {
+    const failed = ++this.#failed;
+    const peer = attributeOf(stream, remoteAddress);
+    // Not an abort: an alert that says why may still be on its way.
+    stream.close().catch(() => undefined);
+    this.#options.onHandshakeFailed?.(error, peer);
+    // The first, second, fourth, …: an attacker must not fill the log as well.
+    if ((failed & (failed - 1)) !== 0) return;
+    report({ kind: 'tls-handshake-failed', address: this.address, remoteAddress: peer, error, failed });
+  }
+
+  #isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  #shut(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#room.resolve();
+    for (const stream of [...this.#handshaking, ...this.#ready.splice(0)]) stream.abort();
+    this.#handshaking.clear();
+    this.#acceptor.rejectRepeatable(new ClosedResourceError());
+  }
+}
