@@ -34,7 +34,7 @@ export const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** See `MessageFormat.measure`. @param maxBytes longest head that is taken */
 export function measureConnectHead(bytes: Uint8Array, seenBytes: number, maxBytes: number): number {
-  // A line ending may have begun before what was seen ended: three bytes are enough to know.
+  // The last byte that was seen may be the CR of a line ending.
   for (let at = Math.max(0, seenBytes - 1); at < bytes.length; at++) {
     if (bytes[at] === CR && at + 1 < bytes.length && bytes[at + 1] !== LF)
       throw new ProtocolError('a carriage return without a line feed', 'RFC 9112 §2.2');
@@ -54,7 +54,7 @@ export function parseConnectHead(message: Bytes): ConnectHead {
     const last = fields.at(-1);
     if (/^[ \t]/.test(line)) {
       if (last === undefined) throw new ProtocolError('white space in front of the first field', 'RFC 9112 §2.2');
-      last.value = checkedValue(`${last.value} ${trimmed(line)}`);
+      last.value = checkedValue(trimmed(`${last.value} ${trimmed(line)}`));
       continue;
     }
     const colon = line.indexOf(':');

@@ -40,6 +40,11 @@ test('answers that proxies are known to give', () => {
 test('RFC 9112 §5.2: a folded line of an answer becomes one', () => {
   const { fields } = decodeOne(response, latin1('HTTP/1.1 200 OK\r\nX: a\r\n \t b\r\n\tc\r\n\r\n'));
   assert.deepEqual(fields, [{ name: 'X', value: 'a b c' }]);
+  const empty = decodeOne(response, latin1('HTTP/1.1 200 OK\r\nX: a\r\n \r\nY:\r\n\tb\r\n\r\n'));
+  assert.deepEqual(empty.fields, [
+    { name: 'X', value: 'a' },
+    { name: 'Y', value: 'b' },
+  ]);
 });
 
 test('what is not a head is refused, as early as it shows', () => {
