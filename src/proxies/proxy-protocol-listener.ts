@@ -59,11 +59,15 @@ export interface ProxyProtocolStatistics {
   readonly refused: Readonly<Record<RefusalReason, number>>;
 }
 
-/** `'ended'`: the connection was closed before its header was whole, as simple health checks do. */
-export type RefusalReason = 'source' | 'header' | 'timeout' | 'ended';
+/**
+ * `'ended'`: the connection was closed before its header was whole, as simple health checks do. `'unknown'`: its address
+ * cannot be told, as when a health check has reset it before it was looked at.
+ */
+export type RefusalReason = 'source' | 'unknown' | 'header' | 'timeout' | 'ended';
 
 const EXPLANATIONS: Readonly<Record<RefusalReason, string>> = {
   source: 'it does not come from a listed balancer',
+  unknown: 'it cannot be told where it comes from',
   header: 'it does not begin with a valid PROXY header',
   timeout: 'its PROXY header did not come in time',
   ended: 'it ended before its PROXY header was whole',
@@ -84,7 +88,7 @@ export function proxyProtocol<S extends Stream>(
 
 export class ProxyProtocolListener<S extends Stream = Stream> implements Listener<ProxiedStream<S>> {
   readonly #listener: Listener<S>;
-  readonly #isTrusted: (peer: SocketAddress | undefined) => boolean;
+  readonly #isTrusted: (peer: SocketAddress) => boolean;
   readonly #format: MessageFormat<ProxyHeader>;
   readonly #headerTimeoutMs: number;
   readonly #maxPending: number;
@@ -97,7 +101,7 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
   #state: 'new' | 'running' | 'closed' = 'new';
   #pending = 0;
   #accepted = 0;
-  readonly #refused = { source: 0, header: 0, timeout: 0, ended: 0 };
+  readonly #refused = { source: 0, unknown: 0, header: 0, timeout: 0, ended: 0 };
 
   /** See `proxyProtocol`. */
   constructor(listener: Listener<S>, options: ProxyProtocolOptions) {
@@ -207,8 +211,9 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
         this.#fail(error);
         continue;
       }
-      if (!this.#isTrusted(attributeOf(stream, remoteAddress))) {
-        this.#refuse(stream, 'source');
+      const peer = attributeOf(stream, remoteAddress);
+      if (peer === undefined || !this.#isTrusted(peer)) {
+        this.#refuse(stream, peer === undefined ? 'unknown' : 'source');
         continue;
       }
       this.#pending++;

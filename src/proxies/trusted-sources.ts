@@ -11,7 +11,7 @@ export type TrustedSource = Cidr | string;
  * @throws TypeError there is none, or one is no block
  * @throws AddressError the text of one is no block
  */
-export function trustedSources(from: readonly TrustedSource[]): (peer: SocketAddress | undefined) => boolean {
+export function trustedSources(from: readonly TrustedSource[]): (peer: SocketAddress) => boolean {
   if (!Array.isArray(from) || from.length === 0)
     throw new TypeError(
       'from lists the address blocks of the balancers whose headers are believed; it cannot be empty',
@@ -19,7 +19,6 @@ export function trustedSources(from: readonly TrustedSource[]): (peer: SocketAdd
   const trustsUnix = from.includes('unix');
   const blocks = (from as readonly TrustedSource[]).filter((source) => source !== 'unix').map(blockOf);
   return (peer) => {
-    if (peer === undefined) return false;
     if (peer.family === 'unix') return trustsUnix;
     return blocks.some((block) => cidrContains(block, peer.host));
   };

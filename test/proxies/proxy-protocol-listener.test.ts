@@ -133,7 +133,7 @@ test('whoever is not listed is refused, with a header and without, counted and t
       pending: 0,
       ready: 0,
       accepted: 0,
-      refused: { source: 4, header: 0, timeout: 0, ended: 0 },
+      refused: { source: 3, unknown: 1, header: 0, timeout: 0, ended: 0 },
     });
     assert.deepEqual(
       reports.map((event) =>
@@ -141,8 +141,8 @@ test('whoever is not listed is refused, with a header and without, counted and t
       ),
       [
         [1, stranger],
-        [2, undefined],
-        [4, { family: 'unix', path: '/run/x' }],
+        [1, undefined],
+        [2, inetAddress('::ffff:203.0.113.9', 1)],
       ],
     );
   }));
@@ -165,7 +165,7 @@ test('a listed source without a proper header is refused: nothing is guessed', (
     const silent = await inner.connect(balancer);
     assert.equal(await accepting, undefined);
     await assert.rejects(silent.sendAll(line));
-    assert.deepEqual(listener.statistics().refused, { source: 0, header: 4, timeout: 1, ended: 1 });
+    assert.deepEqual(listener.statistics().refused, { source: 0, unknown: 0, header: 4, timeout: 1, ended: 1 });
   }));
 
 test('a connection that says nothing does not hold up the next one, and is closed after headerTimeoutMs', () =>
