@@ -22,7 +22,9 @@ const DEBIAN_PACKAGES = {
   curl: 'curl',
   'gnutls-cli': 'gnutls-bin',
   'gnutls-serv': 'gnutls-bin',
+  haproxy: 'haproxy',
   initdb: 'postgresql',
+  microsocks: 'microsocks',
   nc: 'netcat-openbsd',
   nginx: 'nginx-light',
   openssl: 'openssl',
@@ -31,6 +33,7 @@ const DEBIAN_PACKAGES = {
   socat: 'socat',
   ssh: 'openssh-client',
   'systemd-socket-activate': 'systemd',
+  tinyproxy: 'tinyproxy-bin',
   trio: 'python3-trio',
 };
 
@@ -48,6 +51,7 @@ const FILES = [
   'download',
   'command',
   'activation',
+  'proxies',
 ];
 
 installLibraries();
