@@ -8,6 +8,7 @@ export type { KeyAlgorithm, SignatureHash, SigningKey } from '../trust/authority
 export type { OcspOptions } from '../trust/authority/ocsp-response.ts';
 export type { Revocation, RevocationListOptions } from '../trust/authority/revocation-list.ts';
 export { checkChannel } from './check-channel.ts';
+export { checkDatagramSocket } from './check-datagram-socket.ts';
 export { checkListener } from './check-listener.ts';
 export type { MadeListener } from './check-listener.ts';
 export { checkHalfCloseableStream, checkOneWayStream, checkTwoWayStream } from './check-streams.ts';
@@ -32,4 +33,10 @@ export { MockClock } from './mock-clock.ts';
 export type { MockClockOptions } from './mock-clock.ts';
 export { openStreamToSocketListener } from './open-stream-to-listener.ts';
 export { Sequencer } from './sequencer.ts';
+export type { LinkOptions } from './simulated-network/link.ts';
+export type { SimulatedNat } from './simulated-network/nat.ts';
+export type { PacketRouter, RoutedCopy, SimulatedPacket, TraceEntry } from './simulated-network/fabric.ts';
+export type { SimulatedHost } from './simulated-network/simulated-host.ts';
+export { SimulatedNetwork } from './simulated-network/simulated-network.ts';
+export type { SimulatedHostOptions, SimulatedNetworkOptions } from './simulated-network/simulated-network.ts';
 export { waitAllTasksBlocked } from './wait-all-tasks-blocked.ts';

@@ -22,7 +22,7 @@ import { setReporter } from 'bowline/observe';
 import type { ReportEvent } from 'bowline/observe';
 import { fromConnectedDgram, fromDgram, openUdpChannel, openUdpSocket } from 'bowline/sockets';
 import { Cancelled, CancelScope, openNursery } from 'bowline/tasks';
-import { waitAllTasksBlocked } from 'bowline/testing';
+import { checkDatagramSocket, waitAllTasksBlocked } from 'bowline/testing';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array): string => new TextDecoder().decode(data);
@@ -47,6 +47,12 @@ function boundDgram(): Promise<Socket> {
   const socket = createSocket('udp4');
   return new Promise((resolve) => socket.bind(0, '127.0.0.1', () => resolve(socket)));
 }
+
+test('UDP sockets keep the contract of datagram sockets, on IPv4, IPv6 and adopted', async () => {
+  await checkDatagramSocket(pair);
+  await checkDatagramSocket(async () => [await openUdpSocket({ host: '::1' }), await openUdpSocket({ host: '::1' })]);
+  await checkDatagramSocket(async () => [fromDgram(await boundDgram()), fromDgram(await boundDgram())]);
+});
 
 test('000-3 two sends are two datagrams, and an empty one is one too', async () => {
   const [a, b] = await pair();
