@@ -32,9 +32,10 @@ import type { Bytes } from '../core/bytes.ts';
 import { BusyResourceError, ClosedResourceError } from '../core/errors.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { SocketStream } from '../core/network.ts';
-import { attachReadSink, startReading } from '../platform/accelerated-reads.ts';
+import { attachReadSink, replaceReadSink, startReading } from '../platform/accelerated-reads.ts';
 import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
+import { handOver } from '../streams/hand-over.ts';
 import {
   DEFAULT_MAX_BYTES,
   lengthOf,
@@ -121,9 +122,13 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   #awaitsDrain = false;
   #hearsDrain = false;
 
-  constructor(path: ReadPath | undefined, socket: Socket, options: AdoptOptions | undefined) {
+  constructor(path: ReadPath | undefined, socket: Socket, options: AdoptOptions | undefined, from?: NodeSocketStream) {
     this.#known = options;
-    this.#socket = attachReadSink(socket, this, path);
+    if (from === undefined) this.#socket = attachReadSink(socket, this, path);
+    else {
+      this.#socket = socket;
+      this.#takeOver(from);
+    }
     // The socket remembers who the peer is once it was asked, and after a reset the system cannot tell any more.
     void this.#socket.remoteAddress;
   }
@@ -388,6 +393,26 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   onWriteFailure(error: Error): void {
     this.#sendFailure ??= error;
     this.#sender?.rejectRepeatable(broken(this.#sendFailure));
+  }
+
+  // A new owner
+
+  [handOver](): SocketStream {
+    if (!this.#isOpen) throw new ClosedResourceError();
+    if (this.#receiver?.pending === true || this.#isSendBusy())
+      throw new BusyResourceError('a call is using this stream');
+    return new NodeSocketStream(undefined, this.#socket, this.#known, this);
+  }
+
+  #takeOver(from: NodeSocketStream): void {
+    this.#queue = from.#queue;
+    this.#queuedBytes = from.#queuedBytes;
+    this.#isReading = from.#isReading;
+    this.#receiveEnd = from.#receiveEnd;
+    this.#sending = from.#sending;
+    this.#sendFailure = from.#sendFailure;
+    replaceReadSink(this.#socket, this);
+    from.#shut();
   }
 
   // The end

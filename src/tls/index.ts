@@ -13,3 +13,5 @@ export type {
   OpenTlsOverTcpStreamOptions,
   ServeTlsOverTcpOptions,
 } from './tls-over-tcp.ts';
+export { startTls } from './start-tls.ts';
+export type { StartTlsClientOptions, StartTlsServerOptions } from './start-tls.ts';
