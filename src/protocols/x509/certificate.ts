@@ -47,7 +47,7 @@ export interface Certificate {
 }
 
 /** As much as a whole chain may have; real certificates have 1 to 4 KiB. */
-export const MAX_CERTIFICATE_BYTES = 64 * 1024;
+const MAX_CERTIFICATE_BYTES = 64 * 1024;
 
 /**
  * @param der one certificate; copied

@@ -49,13 +49,9 @@ export function readRelativeName(reader: DerReader): RelativeName {
   return reader.items(readAttribute, 1);
 }
 
-export function nameOf(raw: Bytes, rdns: readonly RelativeName[]): Name {
+function nameOf(raw: Bytes, rdns: readonly RelativeName[]): Name {
   const rdnKeys = rdns.map((rdn) => JSON.stringify(rdn.map(comparisonKey).sort()));
   return { raw, rdns, rdnKeys, key: rdnKeys.join('\n') };
-}
-
-export function equalNames(a: Name, b: Name): boolean {
-  return a.key === b.key;
 }
 
 /** Whether `name` is `subtree` or below it (RFC 5280 §4.2.1.10, directoryName). */

@@ -64,7 +64,7 @@ export function describePublicKey({ key }: PublicKeyInfo): string {
   }
 }
 
-export const keyOids = {
+const keyOids = {
   rsa: '1.2.840.113549.1.1.1',
   rsaPss: '1.2.840.113549.1.1.10',
   ec: '1.2.840.10045.2.1',

@@ -65,7 +65,7 @@ export function hashAlgorithmOf(identifier: AlgorithmIdentifier, rule: string): 
   return hashes.get(identifier.oid);
 }
 
-export const hashOids: Readonly<Record<HashName, string>> = {
+const hashOids: Readonly<Record<HashName, string>> = {
   md5: '1.2.840.113549.2.5',
   sha1: '1.3.14.3.2.26',
   sha224: '2.16.840.1.101.3.4.2.4',
@@ -74,7 +74,7 @@ export const hashOids: Readonly<Record<HashName, string>> = {
   sha512: '2.16.840.1.101.3.4.2.3',
 };
 
-export const signatureOids = {
+const signatureOids = {
   rsaSha256: '1.2.840.113549.1.1.11',
   rsaSha384: '1.2.840.113549.1.1.12',
   rsaSha512: '1.2.840.113549.1.1.13',

@@ -109,6 +109,11 @@ const malformed: [what: string, extension: Uint8Array, rule: string][] = [
     '§4.1',
   ],
   ['an extension that says it is not critical', list(der.oid('1.2.3'), der.boolean(false), der.octetString()), '§4.1'],
+  [
+    '101 extensions',
+    Buffer.concat(Array.from({ length: 101 }, (_, i) => extension(`1.2.${i}`, false, new Uint8Array()))),
+    '§4.1',
+  ],
   ['an extension without a value', list(der.oid('1.2.3')), '§4.1'],
 ];
 for (const [what, wrong, rule] of malformed) {

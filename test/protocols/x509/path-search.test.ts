@@ -89,6 +89,13 @@ test('the most helpful of several refusals is told', () => {
   );
 });
 
+test('others of the same name with other keys are not told as bad signatures', () => {
+  const right = authority('a', 'nowhere');
+  const others = ['x', 'y'].map((name) => authority('a', 'nowhere', { key: key(name) }));
+  refused(() => verify(server('a'), [...others, right], root), 'unknown-issuer', 1);
+  refused(() => verify(server('a'), others, root), 'bad-signature', 0);
+});
+
 test('more certificates or bytes than a peer may send are refused before anything is looked at', () => {
   const crypto = { verifySignature: () => assert.fail('checked'), digest: () => assert.fail('hashed') };
   const ten = Array.from({ length: 10 }, (_, i) => authority(`ca ${i}`, 'root'));

@@ -8,6 +8,7 @@ import { RevocationLists } from '#src/protocols/x509/revocation/check-lists.js';
 import { parseRevocationList } from '#src/protocols/x509/revocation/revocation-list.js';
 import {
   alternativeNames,
+  anchors,
   authority,
   basicConstraints,
   DAY,
@@ -130,15 +131,14 @@ test('a list for some reasons can revoke, and cannot say that a certificate is g
   check(lists({ extensions: [crlNumber, some] }, {}));
 });
 
-test('a list by another key of the issuer, as its key identifier says, is not for this one', () => {
-  const identified = authority('root', 'root', {}, extension('2.5.29.14', false, der.octetString(key('root').id)));
-  const by = (name: string): RevocationLists =>
-    lists({
-      signer: key(name),
-      extensions: [crlNumber, extension('2.5.29.35', false, der.sequence(der.implicit(0, key(name).id)))],
-    });
-  verify(leaf, [], identified, { revocationLists: by('root after its key change') });
-  verify(leaf, [], identified, { revocationLists: by('root') });
+test('after a key change the list may be signed by another anchor of that name, and by nobody else', () => {
+  const revocationLists = lists({ signer: key('root after its key change') });
+  const changed = authority('root', 'root', { key: key('root after its key change') });
+  refused(() => check(revocationLists), 'revocation-unknown', 0, /signature/);
+  refused(() => verify(leaf, [changed], root, { revocationLists }), 'revocation-unknown', 0, /signature/);
+  check(revocationLists, { anchors: anchors(root, changed) });
+  const both = lists({ signer: key('root after its key change'), revoked: [entry(leaf)] });
+  refused(() => check(both, { anchors: anchors(root, changed) }), 'revoked', 0);
 });
 
 test('the signature of a list is checked once, for as many certificates and handshakes as there are', () => {

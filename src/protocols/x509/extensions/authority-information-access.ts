@@ -5,17 +5,12 @@ import { readGeneralName } from './general-name.ts';
 import type { GeneralName } from './general-name.ts';
 
 export interface AccessDescription {
-  /** OID, such as `accessMethods.ocsp`. */
+  /** OID: 1.3.6.1.5.5.7.48.1 is OCSP, 1.3.6.1.5.5.7.48.2 the issuer's certificate. */
   readonly method: string;
   readonly location: GeneralName;
 }
 
 export const AUTHORITY_INFORMATION_ACCESS = '1.3.6.1.5.5.7.1.1';
-
-export const accessMethods = {
-  ocsp: '1.3.6.1.5.5.7.48.1',
-  caIssuers: '1.3.6.1.5.5.7.48.2',
-} as const;
 
 export function parseAuthorityInformationAccess(value: Bytes): readonly AccessDescription[] {
   return readValue(value, 'RFC 5280 §4.2.2.1', (reader) =>

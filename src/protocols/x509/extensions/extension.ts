@@ -1,7 +1,8 @@
 /**
  * Extensions as certificates, CRLs and OCSP responses carry them (RFC 5280 §4.1.2.9, §5.2): an OID, whether it is critical,
  * and a value that is a DER encoding of its own. "A certificate MUST NOT include more than one instance of a particular
- * extension" (§4.2), and the list is not empty where it is present.
+ * extension" (§4.2), and the list is not empty where it is present. It is read many times while paths are searched, so it is short:
+ * certificates have about ten.
  */
 import type { Bytes } from '../../../core/bytes.ts';
 import { DerReader } from '../der-reader.ts';
@@ -22,6 +23,7 @@ export function readExtensions(reader: DerReader): Extension[] {
     const critical = fields.booleanDefaultFalse();
     const value = fields.octetString();
     fields.expectEnd();
+    if (seen.size === MAX_EXTENSIONS) list.fail(`more than ${MAX_EXTENSIONS} extensions`);
     if (seen.has(oid)) list.fail(`the extension ${oid} appears twice`);
     seen.add(oid);
     return { oid, critical, value };
@@ -39,3 +41,5 @@ export function readValue<T>(value: Bytes, rule: string, read: (reader: DerReade
   reader.expectEnd();
   return result;
 }
+
+const MAX_EXTENSIONS = 100;

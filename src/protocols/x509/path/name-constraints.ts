@@ -8,70 +8,96 @@
  * Which names: of the end entity's certificate and of every intermediate that is not self-issued, the subject alternative names, the
  * subject itself unless it is empty, and, only where there are no alternative names, email addresses in the subject. The common
  * name is no DNS name to anybody here, so it is not constrained as one.
+ *
+ * One checker serves one search: what it has read of a certificate it keeps, since paths meet the same certificates again and
+ * again.
  */
 import { isSelfIssued } from '../certificate.ts';
 import type { Certificate } from '../certificate.ts';
 import type { GeneralName } from '../extensions/general-name.ts';
 import { attributeTexts, attributeTypes } from '../name.ts';
 import type { WorkBudget } from './limits.ts';
-import { matchName } from './name-matching.ts';
-import type { Side } from './name-matching.ts';
+import { matches, readConstraint, readName } from './name-matching.ts';
+import type { ReadConstraint, ReadName, Side } from './name-matching.ts';
 import { finding } from './refusal.ts';
 import type { Finding } from './refusal.ts';
 
-/**
- * @param below the path from the end entity's certificate up to, but without, `issuer`
- * @returns the finding is about `below[depth]`
- */
-export function checkNameConstraints(
-  issuer: Certificate,
-  below: readonly Certificate[],
-  budget: WorkBudget,
-): (Finding & { readonly depth: number }) | undefined {
-  const constraints = issuer.extensions.nameConstraints;
-  if (constraints === undefined) return undefined;
-  for (const [depth, certificate] of below.entries()) {
-    if (depth > 0 && isSelfIssued(certificate)) continue;
-    const names = namesOf(certificate);
-    const found =
-      checkSide(names, constraints.excluded, 'excluded', budget) ??
-      checkSide(names, constraints.permitted, 'permitted', budget);
-    if (found !== undefined) return { ...found, depth };
+type Kind = GeneralName['kind'];
+type ConstraintsByKind = ReadonlyMap<Kind, readonly ReadConstraint[]>;
+
+export class NameConstraintChecker {
+  readonly #budget: WorkBudget;
+  readonly #names = new Map<Certificate, readonly { readonly kind: Kind; readonly name: ReadName }[]>();
+  readonly #constraints = new Map<readonly GeneralName[], ConstraintsByKind>();
+
+  constructor(budget: WorkBudget) {
+    this.#budget = budget;
   }
-  return undefined;
+
+  /**
+   * @param below the path from the end entity's certificate up to, but without, `issuer`
+   * @returns the finding is about `below[depth]`
+   */
+  check(issuer: Certificate, below: readonly Certificate[]): (Finding & { readonly depth: number }) | undefined {
+    const constraints = issuer.extensions.nameConstraints;
+    if (constraints === undefined) return undefined;
+    for (const [depth, certificate] of below.entries()) {
+      if (depth > 0 && isSelfIssued(certificate)) continue;
+      const found =
+        this.#checkSide(certificate, constraints.excluded, 'excluded') ??
+        this.#checkSide(certificate, constraints.permitted, 'permitted');
+      if (found !== undefined) return { ...found, depth };
+    }
+    return undefined;
+  }
+
+  #checkSide(certificate: Certificate, constraints: readonly GeneralName[], side: Side): Finding | undefined {
+    const byKind = this.#constraintsByKind(constraints);
+    const names = this.#namesOf(certificate);
+    this.#budget.spendNameComparisons(names.length);
+    for (const { kind, name } of names) {
+      const relevant = byKind.get(kind);
+      if (relevant === undefined) continue;
+      this.#budget.spendNameComparisons(relevant.length);
+      let within = false;
+      for (const constraint of relevant) {
+        const match = matches(name, constraint, side);
+        if (match === 'malformed')
+          return violation(`a ${kind} name in it, or an issuer's constraint on such names, cannot be understood`);
+        within ||= match;
+      }
+      if (within === (side === 'excluded'))
+        return violation(
+          `its ${kind} name is ${within ? 'excluded' : 'not permitted'} by an issuer's name constraints`,
+        );
+    }
+    return undefined;
+  }
+
+  #namesOf(certificate: Certificate): readonly { readonly kind: Kind; readonly name: ReadName }[] {
+    const known = this.#names.get(certificate);
+    if (known !== undefined) return known;
+    const names = namesOf(certificate).map((name) => ({ kind: name.kind, name: readName(name) }));
+    this.#names.set(certificate, names);
+    return names;
+  }
+
+  #constraintsByKind(constraints: readonly GeneralName[]): ConstraintsByKind {
+    const known = this.#constraints.get(constraints);
+    if (known !== undefined) return known;
+    const byKind = new Map<Kind, ReadConstraint[]>();
+    for (const constraint of constraints) {
+      const sameKind = byKind.get(constraint.kind);
+      if (sameKind === undefined) byKind.set(constraint.kind, [readConstraint(constraint)]);
+      else sameKind.push(readConstraint(constraint));
+    }
+    this.#constraints.set(constraints, byKind);
+    return byKind;
+  }
 }
 
-function checkSide(
-  names: readonly GeneralName[],
-  constraints: readonly GeneralName[],
-  side: Side,
-  budget: WorkBudget,
-): Finding | undefined {
-  const byKind = new Map<GeneralName['kind'], GeneralName[]>();
-  for (const constraint of constraints) {
-    const sameKind = byKind.get(constraint.kind);
-    if (sameKind === undefined) byKind.set(constraint.kind, [constraint]);
-    else sameKind.push(constraint);
-  }
-  for (const name of names) {
-    const relevant = byKind.get(name.kind);
-    if (relevant === undefined) continue;
-    budget.spendNameComparisons(relevant.length);
-    const matches = relevant.map((constraint) => matchName(name, constraint, side));
-    if (matches.includes('malformed'))
-      return finding(
-        'name-constraint',
-        `a ${name.kind} name or an issuer's constraint on such names cannot be understood`,
-      );
-    if (side === 'excluded' && matches.includes(true))
-      return finding('name-constraint', `its ${name.kind} name is one that an issuer's name constraints exclude`);
-    if (side === 'permitted' && !matches.includes(true))
-      return finding(
-        'name-constraint',
-        `its ${name.kind} name is not among those that an issuer's name constraints permit`,
-      );
-  }
-  return undefined;
+function violation(problem: string): Finding {
+  return finding('name-constraint', problem);
 }
 
 function namesOf({ subject, extensions }: Certificate): GeneralName[] {

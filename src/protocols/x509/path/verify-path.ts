@@ -25,6 +25,7 @@ import type { X509Crypto } from '../crypto.ts';
 import { equalBytes } from '../der-reader.ts';
 import { STATUS_REQUEST } from '../extensions/tls-feature.ts';
 import { hexOf } from '../hex.ts';
+import type { PublicKeyInfo } from '../public-key.ts';
 import type { Issuer, RevocationLists } from '../revocation/check-lists.ts';
 import { checkStapledResponse } from '../revocation/check-stapled.ts';
 import { checkPublicKey, checkSignatureAlgorithm } from './algorithm-policy.ts';
@@ -33,7 +34,7 @@ import type { Candidate } from './candidates.ts';
 import { checkIssuer, countedIntermediates } from './issuer.ts';
 import { defaultPathLimits, WorkBudget, WorkExhausted } from './limits.ts';
 import type { PathLimits } from './limits.ts';
-import { checkNameConstraints } from './name-constraints.ts';
+import { NameConstraintChecker } from './name-constraints.ts';
 import { checkPolicies } from './policies.ts';
 import { checkProfile, checkSerial } from './profile.ts';
 import { checkEndEntityPurpose, checkIssuerPurpose } from './purpose.ts';
@@ -111,13 +112,16 @@ class PathSearch {
   readonly #request: PathRequest;
   readonly #limits: PathLimits;
   readonly #budget: WorkBudget;
+  readonly #nameConstraints: NameConstraintChecker;
   readonly #signatures = new Map<Certificate, Map<string, boolean>>();
+  readonly #keyTexts = new Map<PublicKeyInfo, string>();
   #refusal: Refusal | undefined;
 
   constructor(request: PathRequest) {
     this.#request = request;
     this.#limits = { ...defaultPathLimits, ...request.limits };
     this.#budget = new WorkBudget(this.#limits);
+    this.#nameConstraints = new NameConstraintChecker(this.#budget);
   }
 
   /** The most helpful of the refusals so far. */
@@ -146,19 +150,28 @@ class PathSearch {
     const depth = path.length - 1;
     const candidates = candidatesFor(last, anchors, intermediates, now).filter((candidate) => !isIn(path, candidate));
     if (candidates.length === 0) this.#refuse(this.#noIssuer(last, depth), last, depth);
+    let signature: 'untried' | 'wrong' | 'right' = 'untried';
     for (const candidate of candidates) {
       this.#budget.spendCandidate();
       if (!this.#fits(candidate, path)) continue;
+      if (!this.#isSignedBy(last, candidate)) {
+        if (signature === 'untried') signature = 'wrong';
+        continue;
+      }
+      signature = 'right';
       const { certificate, anchor } = candidate;
       const longer: readonly [Certificate, ...Certificate[]] =
         certificate === undefined ? path : [...path, certificate];
       const verified = anchor === undefined ? this.#extend(longer) : this.#complete(longer, anchor);
       if (verified !== undefined) return verified;
     }
+    // Others of the issuer's name with other keys are no news where one was right.
+    if (signature === 'wrong')
+      this.#refuse(finding('bad-signature', 'its signature is not by the key of its issuer'), last, depth);
     return undefined;
   }
 
-  /** Whether the candidate may have issued the last certificate of `path`, and did. */
+  /** Whether the candidate may have issued the last certificate of `path`, as far as can be said without its signature. */
   #fits(candidate: Candidate, path: readonly Certificate[]): boolean {
     const { certificate, anchor, publicKey } = candidate;
     const subject = path.at(-1) as Certificate;
@@ -171,7 +184,7 @@ class PathSearch {
         checkIssuerPurpose(certificate, this.#request.role) ??
         this.#checkLength(path, certificate, anchor !== undefined);
       if (found !== undefined) return this.#refuse(found, certificate, depth);
-      const constrained = checkNameConstraints(certificate, path, this.#budget);
+      const constrained = this.#nameConstraints.check(certificate, path);
       if (constrained !== undefined)
         return this.#refuse(constrained, path[constrained.depth] as Certificate, constrained.depth);
     }
@@ -179,8 +192,7 @@ class PathSearch {
     if (weak !== undefined) return this.#refuse(weak, certificate, depth);
     const algorithm = checkSignatureAlgorithm(subject.signatureAlgorithm, publicKey);
     if (algorithm !== undefined) return this.#refuse(algorithm, subject, depth - 1);
-    if (this.#isSignedBy(subject, candidate)) return true;
-    return this.#refuse(finding('bad-signature', 'its signature is not by the key of its issuer'), subject, depth - 1);
+    return true;
   }
 
   #checkCertificate(certificate: Certificate): Finding | undefined {
@@ -217,9 +229,10 @@ class PathSearch {
   }
 
   #isSignedBy(subject: Certificate, { publicKey }: Candidate): boolean {
-    const key = hexOf(publicKey.raw);
     const known = this.#signatures.get(subject) ?? new Map<string, boolean>();
     this.#signatures.set(subject, known);
+    const key = this.#keyTexts.get(publicKey) ?? hexOf(publicKey.raw);
+    this.#keyTexts.set(publicKey, key);
     const before = known.get(key);
     if (before !== undefined) return before;
     this.#budget.spendSignatureCheck();
@@ -260,7 +273,8 @@ class PathSearch {
         : undefined;
     }
     const issuer: Issuer = { publicKey: above?.publicKey ?? anchor.publicKey, certificate: above };
-    const listed = revocationLists?.check(certificate, issuer, now, crypto, this.#budget);
+    const signers = [issuer, ...this.#request.anchors.named(certificate.issuer)];
+    const listed = revocationLists?.check(certificate, signers, now, crypto, this.#budget);
     return listed ?? (depth === 0 ? this.#checkStapled(certificate, issuer) : undefined);
   }
 

@@ -1,8 +1,8 @@
 /**
  * Asking the CRLs that a program gave (RFC 5280 §6.3).
  *
- * A list counts for a certificate if it is by the same issuer, signed by the key that signed the certificate, and its scope
- * includes the certificate. Where such a list is given it has to answer: one that is stale, not yet valid or wrongly signed makes the
+ * A list counts for a certificate if it is by the same issuer and its scope includes the certificate. It has to be signed by the
+ * key that signed the certificate, or by that of an anchor with the issuer's name, as after a key change of a root. Where such a list is given it has to answer: one that is stale, not yet valid or wrongly signed makes the
  * status unknown, and that refuses. Where none is given for an issuer nothing is asked: a program that wants every certificate checked
  * gives a list for every issuer. A list that names the certificate counts although it is stale, since nobody takes a revocation
  * back by not publishing; one that is for some reasons only can say "revoked" and cannot say "good".
@@ -11,7 +11,6 @@
  */
 import type { Certificate } from '../certificate.ts';
 import type { X509Crypto } from '../crypto.ts';
-import { equalBytes } from '../der-reader.ts';
 import { formatTime } from '../der-time.ts';
 import type { DistributionPointName } from '../extensions/distribution-points.ts';
 import type { GeneralName } from '../extensions/general-name.ts';
@@ -42,10 +41,13 @@ export class RevocationLists {
     }
   }
 
-  /** @param now in ms since 1970 */
+  /**
+   * @param signers who may sign lists: the certificate's issuer, then others of its name that are trusted
+   * @param now in ms since 1970
+   */
   check(
     certificate: Certificate,
-    issuer: Issuer,
+    signers: readonly Issuer[],
     now: number,
     crypto: X509Crypto,
     budget: WorkBudget,
@@ -53,8 +55,8 @@ export class RevocationLists {
     let doubt: Finding | undefined;
     let good = false;
     for (const list of this.#byIssuer.get(certificate.issuer.key) ?? []) {
-      if (!isFor(list, certificate, issuer)) continue;
-      const wrong = this.#checkAuthority(list, issuer, crypto, budget);
+      if (!isFor(list, certificate)) continue;
+      const wrong = this.#checkSigners(list, signers, crypto, budget);
       if (wrong !== undefined) {
         doubt ??= wrong;
         continue;
@@ -72,7 +74,23 @@ export class RevocationLists {
     return good ? undefined : doubt;
   }
 
-  #checkAuthority(list: RevocationList, issuer: Issuer, crypto: X509Crypto, budget: WorkBudget): Finding | undefined {
+  /** Undefined if one of them signed it; else what is wrong with the first, who is the issuer itself. */
+  #checkSigners(
+    list: RevocationList,
+    signers: readonly Issuer[],
+    crypto: X509Crypto,
+    budget: WorkBudget,
+  ): Finding | undefined {
+    let first: Finding | undefined;
+    for (const signer of signers) {
+      const wrong = this.#checkSigner(list, signer, crypto, budget);
+      if (wrong === undefined) return undefined;
+      first ??= wrong;
+    }
+    return first;
+  }
+
+  #checkSigner(list: RevocationList, issuer: Issuer, crypto: X509Crypto, budget: WorkBudget): Finding | undefined {
     // §4.2.1.3: "cRLSign bit is asserted when the subject public key is used for verifying signatures on CRLs".
     if (issuer.certificate?.extensions.keyUsage?.has('cRLSign') === false)
       return unknown('the key usage of its issuer does not allow to sign the CRL that was given');
@@ -101,11 +119,7 @@ export class RevocationLists {
 /** A responder whose clock is a little ahead is no reason to refuse. */
 export const CLOCK_SKEW_MS = 5 * 60_000;
 
-function isFor(list: RevocationList, certificate: Certificate, issuer: Issuer): boolean {
-  const issuerKey = issuer.certificate?.extensions.subjectKeyIdentifier;
-  // Another key of the same issuer, after a key change: not a list of this key.
-  if (list.keyIdentifier !== undefined && issuerKey !== undefined && !equalBytes(list.keyIdentifier, issuerKey))
-    return false;
+function isFor(list: RevocationList, certificate: Certificate): boolean {
   const { scope } = list;
   if (scope === undefined) return true;
   const ca = certificate.extensions.basicConstraints?.ca === true;

@@ -50,7 +50,7 @@ export type OcspStatus =
   | { readonly kind: 'revoked'; readonly revokedAt: number; readonly reason: RevocationReason }
   | { readonly kind: 'unknown' };
 
-export const MAX_OCSP_RESPONSE_BYTES = 64 * 1024;
+const MAX_OCSP_RESPONSE_BYTES = 64 * 1024;
 
 /**
  * @param der one OCSPResponse; copied

@@ -40,8 +40,6 @@ export interface RevocationList {
   readonly nextUpdate: number;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Bytes;
-  /** Of the key that signed the list. */
-  readonly keyIdentifier: Bytes | undefined;
   /** Undefined: every certificate of the issuer. */
   readonly scope: IssuingDistributionPoint | undefined;
   /** How many certificates are on the list. */
@@ -51,7 +49,7 @@ export interface RevocationList {
 }
 
 /** The largest lists of the web PKI have some ten megabytes. */
-export const MAX_REVOCATION_LIST_BYTES = 64 * 1024 * 1024;
+const MAX_REVOCATION_LIST_BYTES = 64 * 1024 * 1024;
 
 /**
  * @param der one CertificateList; copied
@@ -90,7 +88,7 @@ export function parseRevocationList(der: Uint8Array): RevocationList {
     nextUpdate,
     signatureAlgorithm: signatureAlgorithmOf(outerAlgorithm, RULE),
     signature,
-    ...readListExtensions(extensions, fields),
+    scope: readScope(extensions, fields),
     size: entries.size,
     find: (serial) => entries.get(hexOf(serial)),
   };
@@ -129,11 +127,7 @@ function readReason(value: Bytes): RevocationReason {
   });
 }
 
-function readListExtensions(
-  extensions: readonly Extension[],
-  fields: DerReader,
-): Pick<RevocationList, 'keyIdentifier' | 'scope'> {
-  let keyIdentifier: Bytes | undefined;
+function readScope(extensions: readonly Extension[], fields: DerReader): IssuingDistributionPoint | undefined {
   let scope: IssuingDistributionPoint | undefined;
   let numbered = false;
   for (const { oid, critical, value } of extensions) {
@@ -144,12 +138,12 @@ function readListExtensions(
       continue;
     }
     if (critical) fields.fail(`the critical extension ${oid} of a CRL, which is not known or must not be critical`);
-    if (oid === AUTHORITY_KEY_IDENTIFIER) keyIdentifier = parseAuthorityKeyIdentifier(value).keyIdentifier;
+    if (oid === AUTHORITY_KEY_IDENTIFIER) parseAuthorityKeyIdentifier(value);
     if (oid === CRL_NUMBER) numbered = readValue(value, 'RFC 5280 §5.2.3', (reader) => readNumber(reader));
   }
   // §5.2.3: "CRL issuers conforming to this profile MUST include this extension in all CRLs".
   if (!numbered) fields.fail('a CRL without a number');
-  return { keyIdentifier, scope };
+  return scope;
 }
 
 function readNumber(reader: DerReader): true {
