@@ -16,6 +16,7 @@ const variants = [
   { variant: 'serveTcp', title: 'bowline, serveTcp', kinds: ['http', 'echo', 'source', 'sink'] },
   { variant: 'serveTcp-into', title: 'bowline, serveTcp, receiveInto', kinds: ['sink'] },
   { variant: 'bare', title: 'bowline, bare accept loop', kinds: ['http', 'echo', 'source', 'sink'] },
+  { variant: 'protocol', title: 'bowline, Protocol', kinds: ['http', 'echo', 'sink'] },
   { variant: 'bare-into', title: 'bowline, bare, receiveInto', kinds: ['sink'] },
 ];
 

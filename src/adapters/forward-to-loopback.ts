@@ -25,7 +25,7 @@ import { openUnixListener } from '../sockets/unix.ts';
 import { relayStreams } from '../streams/pump.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { foreign } from '../tasks/waiter.ts';
-import { captureDetached } from './detached.ts';
+import { captureDetached } from '../tasks/detached.ts';
 
 export interface ForwardOptions {
   /** `'tcp'`: 127.0.0.1, on a free port. Default `'unix'`. */

@@ -19,7 +19,7 @@ import { localAddress, remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { Waiter } from '../tasks/waiter.ts';
-import { captureDetached } from './detached.ts';
+import { captureDetached } from '../tasks/detached.ts';
 import { WebStreams } from './web-streams.ts';
 
 export type SecureTransport = 'off' | 'on' | 'starttls';

@@ -14,8 +14,8 @@ import type { Stream } from '../core/stream.ts';
 import { isHalfCloseable } from '../streams/half-close.ts';
 import { receiveInto } from '../streams/receive-into.ts';
 import type { Bytes } from '../core/bytes.ts';
-import { captureDetached } from './detached.ts';
-import type { Detached } from './detached.ts';
+import { captureDetached } from '../tasks/detached.ts';
+import type { Detached } from '../tasks/detached.ts';
 
 export interface WebStreamPair {
   readonly readable: ReadableStream<Bytes>;

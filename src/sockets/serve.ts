@@ -35,7 +35,7 @@ import { openTcpListeners } from './tcp.ts';
 import type { OpenTcpListenersOptions } from './tcp.ts';
 
 /** Pause after an accept that failed for want of resources. */
-const ACCEPT_RETRY_MS = 100;
+export const ACCEPT_RETRY_MS = 100;
 
 /** Longest time that the graceful close after a handler's return may take. */
 const CLOSE_GRACE_MS = 5000;
@@ -271,6 +271,7 @@ async function closeAfterHandler(stream: AsyncResource): Promise<void> {
   }
 }
 
-function isExhaustion(error: unknown): error is Error {
+/** Whether an accept failed for want of descriptors or memory, which passes. */
+export function isExhaustion(error: unknown): error is Error {
   return error instanceof Error && EXHAUSTION.has((error as NodeJS.ErrnoException).code);
 }

@@ -36,6 +36,8 @@ import { attachReadSink, replaceReadSink, startReading } from '../platform/accel
 import type { ReadPath, ReadSink } from '../platform/accelerated-reads.ts';
 import { iterateChunks } from '../streams/chunk-iterator.ts';
 import { handOver } from '../streams/hand-over.ts';
+import { pushSource } from '../streams/push-source.ts';
+import type { PushSink, PushSource } from '../streams/push-source.ts';
 import {
   DEFAULT_MAX_BYTES,
   lengthOf,
@@ -97,7 +99,7 @@ export function adoptSocketOn(path: ReadPath | undefined, socket: Socket, option
   return new NodeSocketStream(path, socket, options);
 }
 
-class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
+class NodeSocketStream implements SocketStream, ReadSink, Wakeable, PushSource {
   readonly #socket: Socket;
   #isOpen = true;
   #close: StagedClose | undefined;
@@ -121,6 +123,11 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   /** The socket will call back when its queue is empty. */
   #awaitsDrain = false;
   #hearsDrain = false;
+
+  /** Who gets what arrives in place of the queue; see push-source.ts. */
+  #push: PushSink | undefined;
+  /** The sink has not said stop. */
+  #isPushing = false;
 
   constructor(path: ReadPath | undefined, socket: Socket, options: AdoptOptions | undefined, from?: NodeSocketStream) {
     this.#known = options;
@@ -220,6 +227,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   onLentBytes(lent: Uint8Array, length: number): boolean {
+    if (this.#push !== undefined) {
+      if (this.#mustQueueForPush(length)) return this.#wakeWith(copyOut(lent, 0, length));
+      return (this.#isReading = this.#isPushing = this.#push.onLentBytes(lent, length));
+    }
     const receiver = this.#receiver;
     if (receiver === undefined || !receiver.pending) return this.#enqueue(copyOut(lent, 0, length));
     const wanted = this.#wanted;
@@ -240,6 +251,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   }
 
   onOwnBytes(chunk: Bytes): boolean {
+    if (this.#push !== undefined) {
+      if (this.#mustQueueForPush(chunk.length)) return this.#wakeWith(chunk);
+      return (this.#isReading = this.#isPushing = this.#push.onOwnBytes(chunk));
+    }
     const receiver = this.#receiver;
     if (receiver === undefined || !receiver.pending) return this.#enqueue(chunk);
     if (chunk.length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0) return this.#wakeWith(chunk);
@@ -259,6 +274,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
 
   /** For the wake list. By now the receiver may be gone, and another may have taken the bytes. */
   wake(): void {
+    if (this.#push !== undefined) {
+      if (this.#isPushing && this.#queue !== undefined) this.resume();
+      return;
+    }
     const receiver = this.#receiver;
     if (this.#queuedBytes === 0 || receiver === undefined || !receiver.pending) return;
     const wanted = this.#wanted;
@@ -276,6 +295,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   onEndOfFile(): void {
     const end = this.#sendFailure ?? 'end of file';
     this.#receiveEnd = end;
+    if (this.#push !== undefined) {
+      if (this.#queuedBytes === 0) this.#pushEnd(this.#push, end);
+      return;
+    }
     // Who waits will be woken with what is queued, and hear of the end in its next call.
     if (this.#queuedBytes > 0) return;
     if (end instanceof Error) this.#receiver?.rejectRepeatable(broken(end));
@@ -368,13 +391,16 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
       this.#sendFailure ??= socket.errored;
       return repeatable(broken(this.#sendFailure));
     }
-    if (!this.#awaitsDrain) {
-      this.#awaitsDrain = true;
-      // 'drain' comes only when the queue had passed the socket's mark; an empty write at its end is called back always.
-      if (socket.writableNeedDrain) this.#hearDrain();
-      else socket.write(NOTHING, () => this.#onDrain());
-    }
+    this.#awaitDrain();
     return (this.#sender ??= new Waiter<void>()).wait();
+  }
+
+  #awaitDrain(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    // 'drain' comes only when the queue had passed the socket's mark; an empty write at its end is called back always.
+    if (this.#socket.writableNeedDrain) this.#hearDrain();
+    else this.#socket.write(NOTHING, () => this.#onDrain());
   }
 
   /** One listener for good: adding and removing one for each wait costs more than the wait. */
@@ -386,6 +412,10 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
 
   #onDrain(): void {
     this.#awaitsDrain = false;
+    if (this.#push !== undefined && this.#isOpen && this.#socket.errored === null) {
+      if (this.#socket.writableLength > 0) this.#awaitDrain();
+      this.#push.onWritten();
+    }
     // While the end is being sent, the waiter waits for that.
     if (this.#sending !== 'ended' && this.#socket.errored === null) this.#sender?.resolve();
   }
@@ -393,6 +423,62 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
   onWriteFailure(error: Error): void {
     this.#sendFailure ??= error;
     this.#sender?.rejectRepeatable(broken(this.#sendFailure));
+    this.#push?.onWriteFailure(broken(this.#sendFailure));
+  }
+
+  // Pushing
+
+  get [pushSource](): PushSource {
+    return this;
+  }
+
+  pushTo(sink: PushSink | null): void {
+    if (sink === null) {
+      this.#push = undefined;
+      return;
+    }
+    if (!this.#isOpen || this.#sending === 'ended') throw new ClosedResourceError();
+    if (this.#receiver?.pending === true || this.#isSendBusy()) throw new BusyResourceError();
+    this.#push = sink;
+  }
+
+  resume(): void {
+    this.#isPushing = true;
+    // What was queued before comes first; the sink may say stop at every chunk, or go.
+    for (let push = this.#push; push !== undefined && this.#queue !== undefined; push = this.#push) {
+      const chunk = this.#queue.shift() as Bytes;
+      if (this.#queue.length === 0) this.#queue = undefined;
+      this.#queuedBytes -= chunk.length;
+      if (!push.onOwnBytes(chunk)) {
+        this.#isPushing = false;
+        return;
+      }
+    }
+    if (this.#push === undefined) return;
+    if (this.#receiveEnd !== undefined) this.#pushEnd(this.#push, this.#receiveEnd);
+    else if (!this.#isReading) this.#read();
+  }
+
+  /** Small chunks wait for the other reads of the turn, as those for a receiver do; and nothing overtakes them. */
+  #mustQueueForPush(length: number): boolean {
+    return length < WAKE_TOGETHER_BYTES || this.#queuedBytes > 0 || !this.#isPushing;
+  }
+
+  writeNow(data: Uint8Array | readonly Uint8Array[]): boolean {
+    const socket = this.#socket;
+    writePieces(socket, data);
+    if (socket.writableLength === 0 && socket.errored === null) return true;
+    if (socket.errored === null) this.#awaitDrain();
+    return false;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  #pushEnd(push: PushSink, end: 'end of file' | Error): void {
+    if (end instanceof Error) push.onBroken(broken(end));
+    else push.onEndOfFile();
   }
 
   // A new owner
@@ -450,6 +536,9 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     this.#wanted = 0;
     this.#receiver?.rejectRepeatable(new ClosedResourceError());
     this.#sender?.rejectRepeatable(new ClosedResourceError());
+    const push = this.#push;
+    this.#push = undefined;
+    push?.onBroken(null);
   }
 
   onDestroy(error: Error | null): void {
@@ -462,7 +551,9 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable {
     this.#receiveEnd ??= error;
     this.#sendFailure ??= error;
     this.#sender?.rejectRepeatable(broken(error));
-    if (this.#queuedBytes === 0) this.#receiver?.rejectRepeatable(broken(error));
+    if (this.#queuedBytes > 0) return;
+    this.#receiver?.rejectRepeatable(broken(error));
+    this.#push?.onBroken(broken(error));
   }
 
   // Facts and options

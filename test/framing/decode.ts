@@ -6,7 +6,7 @@ export function bytes(text: string): Uint8Array<ArrayBuffer> {
 }
 
 export function text(data: Uint8Array): string {
-  return String.fromCharCode(...data);
+  return Buffer.from(data.buffer, data.byteOffset, data.length).toString('latin1');
 }
 
 export function join(pieces: Uint8Array | readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

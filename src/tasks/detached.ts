@@ -1,11 +1,11 @@
 /**
- * The surroundings of an adapter.
+ * The surroundings of what outlives the scope it is made in: an adapter, a callback protocol.
  *
  * What an adapter makes is handed to code that knows nothing of scopes and uses it from wherever it likes, long after the
  * scope it was made in has ended. So its operations run outside of every scope, never cancelled from outside, but under
  * the clock and network that were ambient when it was made: a test under virtual time stays under it.
  */
-import { currentEnvironment, runDetached, runIn } from '../tasks/environment.ts';
+import { currentEnvironment, runDetached, runIn } from './environment.ts';
 
 export type Detached = <R>(fn: () => R) => R;
 

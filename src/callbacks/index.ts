@@ -1,0 +1,6 @@
+/** bowline/callbacks: protocols that are called, over any stream; and connections with read delimiters on top of them. */
+export { connectAcceptedStream, createConnection, runProtocol } from './connect.ts';
+export type { ConnectionOptions, ConnectionTarget, CreateConnectionOptions, ProtocolConnection } from './connect.ts';
+export type { ExtraInfo, Protocol, Transport, WriteBufferLimits } from './protocol.ts';
+export { createServer } from './protocol-server.ts';
+export type { CreateServerOptions, ProtocolServer, ServerTarget } from './protocol-server.ts';
