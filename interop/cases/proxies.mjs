@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import tls from 'node:tls';
 
 import { attributeOf, formatSocketAddress, inetAddress } from 'bowline/core';
 import { setReporter } from 'bowline/observe';
 import {
+  fromEnvironment,
   httpConnectConnector,
   proxyHeader,
   proxyProtocol,
@@ -19,8 +21,10 @@ import {
 } from 'bowline/proxies';
 import { openProcess, openTcpListeners, openTcpStream, runProcess } from 'bowline/sockets';
 import { gather, openNursery } from 'bowline/tasks';
+import { TlsStream } from 'bowline/tls';
 
 import { eventually, findProgram, freePort, withFolder } from '../programs.mjs';
+import { clientOf, SERVER_NAME, withWorld } from '../tls-world.mjs';
 import { readAll, serving } from '../transports.mjs';
 
 const LOOPBACK = '127.0.0.1';
@@ -233,6 +237,42 @@ export default [
             }),
           ),
         ),
+      ),
+  },
+  {
+    name: 'TLS in TLS: an HTTPS proxy (haproxy in front of tinyproxy), and node:tls behind it',
+    needs: ['haproxy', 'openssl', 'tinyproxy'],
+    run: () =>
+      withWorld((world) =>
+        withTinyproxy((plain) => {
+          const both = `${world.server.cert}.both`;
+          writeFileSync(both, Buffer.concat([readFileSync(world.server.cert), readFileSync(world.server.key)]));
+          const lines = (front) => [
+            'listen front',
+            `  bind ${LOOPBACK}:${front} ssl crt ${both}`,
+            `  server tinyproxy ${LOOPBACK}:${plain.port}`,
+          ];
+          return withHaproxy(lines, async (front) => {
+            const server = tls.createServer(
+              { cert: readFileSync(world.server.cert), key: readFileSync(world.server.key) },
+              (socket) => socket.pipe(socket),
+            );
+            await new Promise((resolve) => server.listen(0, LOOPBACK, resolve));
+            const context = await clientOf(world);
+            const { username, password } = webCredentials;
+            const environment = { HTTPS_PROXY: `https://${username}:${password}@localhost:${front.port}` };
+            const tunnel = await fromEnvironment({ environment, context })({
+              host: LOOPBACK,
+              port: server.address().port,
+            });
+            const stream = TlsStream.client(tunnel, context, { serverName: SERVER_NAME });
+            await exchange(stream);
+            server.close();
+            const wrong = { HTTPS_PROXY: `https://${username}:battery@localhost:${front.port}` };
+            const dial = fromEnvironment({ environment: wrong, context });
+            await assert.rejects(dial({ host: LOOPBACK, port: 9 }), ProxyRefusedError);
+          });
+        }),
       ),
   },
   {

@@ -9,10 +9,21 @@ import type { ConnectTarget } from '../core/connector.ts';
 import { isLoopbackIp, ipVersion } from '../core/ip-address.ts';
 import { remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
+import { tlsVersion } from '../tls/attributes.ts';
+import { TlsStream } from '../tls/tls-stream.ts';
 import { tunnelTarget } from './tunnel-stream.ts';
 
-/** @param proxy where the stream was dialled to, where that is known: counts for streams that have no addresses */
-export function staysOnThisMachine(stream: Stream, proxy: ConnectTarget | undefined): boolean {
+/**
+ * Whether nobody on the way can read what is sent. A TLS stream that has not shaken hands yet does so.
+ *
+ * @param proxy where the stream was dialled to, where that is known: counts for streams that have no addresses
+ */
+export async function isPrivateHop(stream: Stream, proxy: ConnectTarget | undefined): Promise<boolean> {
+  if (stream instanceof TlsStream) await stream.doHandshake();
+  return attributeOf(stream, tlsVersion) !== undefined || staysOnThisMachine(stream, proxy);
+}
+
+function staysOnThisMachine(stream: Stream, proxy: ConnectTarget | undefined): boolean {
   if (attributeOf(stream, tunnelTarget) !== undefined) return false;
   const peer = attributeOf(stream, remoteAddress);
   if (peer === undefined) return proxy !== undefined && isLoopbackHost(proxy.host);

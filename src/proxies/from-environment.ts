@@ -12,9 +12,10 @@
  */
 import type { Connector, ConnectTarget } from '../core/connector.ts';
 import type { Stream } from '../core/stream.ts';
-import { MisuseError } from '../core/errors.ts';
 import { environmentVariables } from '../platform/environment-variables.ts';
 import { tcpConnector } from '../sockets/tcp.ts';
+import { clientContext } from '../trust/context.ts';
+import type { ClientContext } from '../trust/context.ts';
 import { httpConnectConnector } from './http-connect-client.ts';
 import { parseNoProxy } from './no-proxy.ts';
 import { checkedEndpoint } from './proxy-target.ts';
@@ -22,6 +23,7 @@ import { parseProxyUrl } from './proxy-url.ts';
 import type { ProxyUrl } from './proxy-url.ts';
 import { socks4aConnector } from './socks4a-client.ts';
 import { socks5Connector } from './socks5-client.ts';
+import { overTls } from './tls-hop.ts';
 
 export interface FromEnvironmentOptions {
   /** Default: this process's. */
@@ -30,8 +32,8 @@ export interface FromEnvironmentOptions {
   readonly scheme?: string | undefined;
   /** How to reach proxies, and targets that need none. Default: TCP. */
   readonly via?: Connector | undefined;
-  /** How to reach proxies whose URL begins with https://. Default: such proxies are an error. */
-  readonly viaTls?: Connector | undefined;
+  /** What a proxy whose URL begins with https:// is checked by. Default: the system's roots, and its name. */
+  readonly context?: ClientContext | undefined;
   /** See `httpConnectConnector`. Default `false`. */
   readonly allowCleartext?: boolean | undefined;
   /** See the connectors. Default 30,000. */
@@ -42,7 +44,6 @@ export interface FromEnvironmentOptions {
  * A connector that goes through the proxy that the environment names for a target, or directly.
  *
  * @throws AddressError a variable does not name a proxy; the message shows nothing of its value
- * @throws MisuseError a proxy is to be reached over TLS, and there is no `viaTls`
  */
 export function fromEnvironment(options: FromEnvironmentOptions = {}): Connector {
   const environment = options.environment ?? environmentVariables();
@@ -76,7 +77,7 @@ function connectorFor(
   const { allowCleartext, handshakeTimeoutMs } = options;
   if (url.scheme === 'http' || url.scheme === 'https') {
     const { proxy, username, password } = url;
-    const via = url.scheme === 'http' ? direct : tlsOf(options, found.name);
+    const via = url.scheme === 'http' ? direct : overTls(direct, options.context ?? clientContext());
     return httpConnectConnector<Stream>({ via, proxy, username, password, allowCleartext, handshakeTimeoutMs });
   }
   return socksConnector(url, direct, handshakeTimeoutMs);
@@ -89,11 +90,6 @@ function socksConnector(
 ): Connector {
   if (scheme === 'socks4a') return socks4aConnector({ via, proxy, userId: username, handshakeTimeoutMs });
   return socks5Connector({ via, proxy, username, password, handshakeTimeoutMs });
-}
-
-function tlsOf({ viaTls }: FromEnvironmentOptions, name: string): Connector {
-  if (viaTls !== undefined) return viaTls;
-  throw new MisuseError(`${name} names a proxy that is reached over TLS: say how, with viaTls`);
 }
 
 /** @param name in lower case */

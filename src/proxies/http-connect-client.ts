@@ -20,7 +20,7 @@ import { tcpConnector } from '../sockets/tcp.ts';
 import { wrongCount } from '../streams/stream-arguments.ts';
 import { checkDuration } from '../tasks/cancel-scope.ts';
 import { quietIfCancelled } from '../tasks/waiter.ts';
-import { staysOnThisMachine } from './cleartext.ts';
+import { isPrivateHop } from './cleartext.ts';
 import { DEFAULT_HANDSHAKE_TIMEOUT_MS, receiveMessage, underDeadline } from './handshake.ts';
 import { ProxyRefusedError } from './proxy-refused-error.ts';
 import { checkedEndpoint, checkedTarget, showEndpoint } from './proxy-target.ts';
@@ -132,7 +132,7 @@ async function negotiate<S extends Stream>(
 ): Promise<TunnelStream<S>> {
   const name = proxy === undefined ? 'the HTTP proxy' : `the HTTP proxy ${showEndpoint(proxy)}`;
   await underDeadline(stream, name, timeoutMs, async () => {
-    if (hasCredentials && !allowCleartext && !staysOnThisMachine(stream, proxy))
+    if (hasCredentials && !allowCleartext && !(await isPrivateHop(stream, proxy)))
       throw new MisuseError(
         `the credentials for ${name} would be readable on the way: reach it over TLS, or set allowCleartext`,
       );
