@@ -231,6 +231,7 @@ export class DerReader {
    */
   namedBits(count: number, expected: number = tag.bitString): boolean[] {
     const { bytes } = this.bitString(expected);
+    if (bytes.length > count) this.fail(`far more than the ${count} named bits that are known`);
     const bits = Array.from({ length: bytes.length * 8 }, (_, i) => ((bytes[i >> 3] ?? 0) & (0x80 >> (i & 7))) !== 0);
     if (bits.lastIndexOf(true) >= count) this.fail(`a named bit beyond the ${count} that are known`);
     return Array.from({ length: count }, (_, i) => bits[i] ?? false);

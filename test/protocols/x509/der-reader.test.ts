@@ -41,6 +41,7 @@ const refused: [string, string, (r: DerReader) => unknown][] = [
   ['unused bits that are set', '0302 0101', (r) => r.bitString()],
   ['a key of seven bits', '0302 0100', (r) => r.bitStringOctets()],
   ['a named bit without a name', '0303 07 0080', (r) => r.namedBits(8)],
+  ['a thousand named bits', `0381 81 00 ${'00'.repeat(128)}`, (r) => r.namedBits(9)],
   ['an IA5String above ASCII', '1601 80', (r) => r.ia5String()],
   ['an IA5String of 5 KB', `16821388${'61'.repeat(5000)}`, (r) => r.ia5String()],
   ['a SET OF out of order', '3106 020102 020101', (r) => r.setOf((s) => s.integerBytes())],

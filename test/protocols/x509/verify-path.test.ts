@@ -311,6 +311,30 @@ test('keys that are too small, or of other kinds, are weak wherever they are in 
   );
 });
 
+test('an RSA key of more bits, or a larger exponent, than a verification should take is refused', () => {
+  const spki = (modulusBytes: number, exponent: bigint): Key => {
+    const modulus = new Uint8Array(modulusBytes).fill(0xff);
+    const bits = der.bitString(der.sequence(der.integer(modulus), der.integer(exponent)));
+    return { ...key('leaf'), spki: der.sequence(pkcs1('1.2.840.113549.1.1.1'), bits) };
+  };
+  verify(server('root', { key: spki(1024, 65_537n) }), [], root);
+  verify(server('root', { key: spki(1024, 2n ** 32n - 1n) }), [], root);
+  refused(() => verify(server('root', { key: spki(1025, 65_537n) }), [], root), 'weak-algorithm', 0, /RSA 8200/);
+  refused(() => verify(server('root', { key: spki(1024, 2n ** 32n + 1n) }), [], root), 'weak-algorithm', 0, /exponent/);
+});
+
+test('a key for RSASSA-PSS alone signs with that, and with nothing else', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 });
+  const signer = makeKey(privateKey, publicKey);
+  signedByRsa(pss(SHA256, 32), signPss('sha256', 32), signer)();
+  refused(
+    signedByRsa(pkcs1('1.2.840.113549.1.1.11'), () => new Uint8Array(256), signer),
+    'bad-signature',
+    0,
+    /RSA-PSS/,
+  );
+});
+
 test('the other curves and EdDSA are accepted', () => {
   for (const [namedCurve, oid, hash] of [
     ['P-384', '1.2.840.10045.4.3.3', 'sha384'],
