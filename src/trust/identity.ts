@@ -15,6 +15,7 @@ import type { Bytes } from '../core/bytes.ts';
 import { CertificateError } from '../core/errors.ts';
 import { escapeText } from '../core/quote.ts';
 import { readPem } from './key-file.ts';
+import { openPkcs12 } from './pkcs12/pkcs12.ts';
 import { certificatesOf, encodePem, isDer, keyBlockOf } from './pem.ts';
 
 export interface IdentityMaterial {
@@ -78,6 +79,26 @@ export class Identity {
     return new Identity(certificatesOf(cert), privateKeyOf(key, passphrase), options);
   }
 
+  /**
+   * Opens a PKCS#12 (PFX) file. The certificate is the one that the key belongs to; its chain is put in order, and a root
+   * that is in the file is left out.
+   *
+   * @param file its bytes
+   * @param passphrase default: the empty one
+   * @throws TypeError an argument has the wrong type
+   * @throws CertificateError the file does not open, has not exactly one key, none of its certificates fits, or the dates are wrong
+   */
+  static pkcs12(file: Uint8Array, passphrase: string = '', options: IdentityCheckOptions = {}): Identity {
+    const { certificates, keys: privateKeys } = openPkcs12(file, passphrase);
+    const [first, ...others] = privateKeys;
+    if (first === undefined || others.length > 0)
+      throw new CertificateError(`the PKCS#12 file has ${privateKeys.length} private keys, where one is needed`, {
+        reason: 'bad-key',
+      });
+    const key = privateKeyOf(first, undefined);
+    return new Identity(chainFor(key, certificates), key, options);
+  }
+
   private constructor(chain: readonly Bytes[], key: KeyObject, options: IdentityCheckOptions) {
     const certificate = checkChain(chain);
     if (!certificate.checkPrivateKey(key))
@@ -112,15 +133,27 @@ export function pemOf(identity: Identity): { readonly cert: string; readonly key
   return { cert: identity.chain.map((der) => encodePem('CERTIFICATE', der)).join(''), key };
 }
 
+/** The certificate of the key, then its issuer, and so on up to a root, which the peer has to have by itself. */
+function chainFor(key: KeyObject, ders: readonly Bytes[]): readonly Bytes[] {
+  const certificates = ders.map((der, depth) => ({ der, certificate: parseOwn(der, depth) }));
+  const own = certificates.find(({ certificate }) => certificate.checkPrivateKey(key));
+  if (own === undefined)
+    throw new CertificateError('the PKCS#12 file has no certificate of its private key', {
+      reason: certificates.length === 0 ? 'no-certificate' : 'key-mismatch',
+    });
+  const chain = [own];
+  for (let last = own; ;) {
+    const issuer = certificates.find((one) => !chain.includes(one) && last.certificate.checkIssued(one.certificate));
+    if (issuer === undefined || issuer.certificate.subject === issuer.certificate.issuer) break;
+    chain.push(issuer);
+    last = issuer;
+  }
+  return chain.map(({ der }) => der);
+}
+
 /** Its own certificate, parsed. Each of the others must be the issuer of the one before it (RFC 8446 §4.4.2). */
 function checkChain(chain: readonly Bytes[]): X509Certificate {
-  const certificates = chain.map((der, depth) => {
-    try {
-      return new X509Certificate(der);
-    } catch (cause) {
-      throw new CertificateError('the certificate cannot be parsed', { reason: 'malformed', depth, cause });
-    }
-  });
+  const certificates = chain.map(parseOwn);
   const [leaf] = certificates;
   if (leaf === undefined) throw new CertificateError('there is no certificate', { reason: 'no-certificate' });
   for (const [depth, certificate] of certificates.entries()) {
@@ -133,6 +166,14 @@ function checkChain(chain: readonly Bytes[]): X509Certificate {
       });
   }
   return leaf;
+}
+
+function parseOwn(der: Bytes, depth: number): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    throw new CertificateError('the certificate cannot be parsed', { reason: 'malformed', depth, cause });
+  }
 }
 
 function checkDates(certificate: X509Certificate, now: number): void {
