@@ -11,11 +11,9 @@ import type { Connector, ConnectTarget } from '../core/connector.ts';
 import { MisuseError, ProtocolError } from '../core/errors.ts';
 import type { SocketStream } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
-import { fieldValues } from '../protocols/http1/connect-head.ts';
-import type { HttpField } from '../protocols/http1/connect-head.ts';
 import { encodeConnectRequest } from '../protocols/http1/connect-request.ts';
 import { connectResponseFormat } from '../protocols/http1/connect-response.ts';
-import type { ConnectResponse } from '../protocols/http1/connect-response.ts';
+import type { ResponseHead } from '../protocols/http1/response-head.ts';
 import { tcpConnector } from '../sockets/tcp.ts';
 import { wrongCount } from '../streams/stream-arguments.ts';
 import { checkDuration } from '../tasks/cancel-scope.ts';
@@ -86,7 +84,7 @@ export function httpConnect<S extends Stream>(
 }
 
 interface Handshake {
-  readonly fields: readonly HttpField[];
+  readonly fields: readonly (readonly [name: string, value: string])[];
   readonly hasCredentials: boolean;
   readonly allowCleartext: boolean;
   readonly timeoutMs: number;
@@ -99,17 +97,21 @@ function handshakeOf(options: HttpConnectOptions): Handshake {
   checkDuration(timeoutMs);
   const wrong = wrongCount('maxHeadBytes', maxHeadBytes, 64);
   if (wrong !== undefined) throw wrong;
-  const fields: HttpField[] = Object.entries(headers).map(([name, value]) => ({ name, value }));
+  const fields = Object.entries(headers);
   const credentials = credentialsOf(username, password);
   if (credentials !== undefined) {
-    if (fields.some(({ name }) => name.toLowerCase() === 'proxy-authorization'))
+    if (fields.some(isAuthorization))
       throw new TypeError('credentials are given twice: as options, and among the headers');
-    fields.push({ name: 'Proxy-Authorization', value: credentials });
+    fields.push(['Proxy-Authorization', credentials]);
   }
   // Fails now, and not with the first connection, if a field does not fit.
-  encodeConnectRequest({ target: { host: 'localhost', port: 1 }, fields });
-  const hasCredentials = fields.some(({ name }) => name.toLowerCase() === 'proxy-authorization');
+  encodeConnectRequest({ host: 'localhost', port: 1 }, fields);
+  const hasCredentials = fields.some(isAuthorization);
   return { fields, hasCredentials, allowCleartext, timeoutMs, maxHeadBytes };
+}
+
+function isAuthorization([name]: readonly [name: string, value: string]): boolean {
+  return name.toLowerCase() === 'proxy-authorization';
 }
 
 function credentialsOf(username: string | undefined, password: string | undefined): string | undefined {
@@ -136,14 +138,14 @@ async function negotiate<S extends Stream>(
       throw new MisuseError(
         `the credentials for ${name} would be readable on the way: reach it over TLS, or set allowCleartext`,
       );
-    await stream.sendAll(encodeConnectRequest({ target, fields }));
+    await stream.sendAll(encodeConnectRequest(target, fields));
     const response = await receiveFinal(stream, maxHeadBytes);
     if (response.status < 200 || response.status > 299) throw refusal(name, target, response);
   });
   return new TunnelStream(stream, target);
 }
 
-async function receiveFinal(stream: Stream, maxHeadBytes: number): Promise<ConnectResponse> {
+async function receiveFinal(stream: Stream, maxHeadBytes: number): Promise<ResponseHead> {
   for (let interim = 0; interim <= MAX_INTERIM; interim++) {
     const response = await receiveMessage(stream, connectResponseFormat(maxHeadBytes));
     // 101 would be another protocol, which nobody asked for.
@@ -152,10 +154,10 @@ async function receiveFinal(stream: Stream, maxHeadBytes: number): Promise<Conne
   throw new ProtocolError(`more than ${MAX_INTERIM} interim answers`, 'RFC 9110 §15.2');
 }
 
-function refusal(name: string, target: ConnectTarget, { status, fields }: ConnectResponse): ProxyRefusedError {
+function refusal(name: string, target: ConnectTarget, { status, fields }: ResponseHead): ProxyRefusedError {
   const message = `${name} did not connect to ${showEndpoint(target)}: status ${status}`;
   if (status !== 407) return new ProxyRefusedError(message, 'refused', status);
-  const schemes = fieldValues(fields, 'proxy-authenticate').map((value) => /^[A-Za-z]+/.exec(value)?.[0].toLowerCase());
+  const schemes = fields.all('proxy-authenticate').map((value) => /^[A-Za-z]+/.exec(value)?.[0].toLowerCase());
   const known = KNOWN_SCHEMES.filter((scheme) => schemes.includes(scheme.toLowerCase()));
   const wanted = known.length === 0 ? '' : `, it wants ${known.join(' or ')} authentication`;
   return new ProxyRefusedError(`${message}${wanted}`, 'authentication', status);

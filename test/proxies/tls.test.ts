@@ -53,7 +53,7 @@ async function withHttpsProxy(
           throw error;
         }
         const request = await receiveMessage(secured, connectRequestFormat(4096));
-        requests.push(`${request.target.host} ${request.fields.map(({ value }) => value).join()}`);
+        requests.push(`${request.target.host} ${request.fields.get('proxy-authorization')}`);
         await secured.sendAll(latin1('HTTP/1.1 200 OK\r\n\r\n'));
         await handler(secured);
       });

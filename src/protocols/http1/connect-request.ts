@@ -12,34 +12,37 @@ import type { ConnectTarget } from '../../core/connector.ts';
 import { AddressError, ProtocolError } from '../../core/errors.ts';
 import { formatHostPort, parseHostPort } from '../../core/host-port.ts';
 import type { MessageFormat } from '../../core/message-decoder.ts';
-import { encodeConnectHead, fieldValues, measureConnectHead, parseConnectHead } from './connect-head.ts';
-import type { HttpField } from './connect-head.ts';
+import { headLimits, measureHead } from './connect-head.ts';
+import { encodeRequestHead } from './encode-head.ts';
+import type { FieldInput } from './encode-head.ts';
+import type { Fields } from './fields.ts';
+import { readRequestHead } from './request-head.ts';
 
 export interface ConnectRequest {
   readonly target: ConnectTarget;
-  /** Without Host, which follows from the target. */
-  readonly fields: readonly HttpField[];
+  readonly fields: Fields;
 }
 
-/** @throws RangeError a field is none, or is not for such a request */
-export function encodeConnectRequest({ target, fields }: ConnectRequest): Bytes {
-  for (const { name } of fields) {
+/**
+ * @param fields without Host, which follows from the target
+ * @throws RangeError a field is none, or is not for such a request; the message does not show its value
+ */
+export function encodeConnectRequest(target: ConnectTarget, fields: FieldInput): Bytes {
+  for (const [name] of fields) {
     if (OUT_OF_PLACE.has(name.toLowerCase()))
       throw new RangeError(`the field ${name} has no place in a CONNECT request`);
   }
   const authority = formatHostPort(target);
-  return encodeConnectHead({
-    startLine: `CONNECT ${authority} HTTP/1.1`,
-    fields: [{ name: 'Host', value: authority }, ...fields],
-  });
+  const head = encodeRequestHead('CONNECT', authority, [['Host', authority], ...fields], { kind: 'none' });
+  return Uint8Array.from(head, (character) => character.charCodeAt(0));
 }
 
-/** @param maxBytes longest head that is taken */
-export function connectRequestFormat(maxBytes: number): MessageFormat<ConnectRequest> {
+/** @param maxHeadBytes longest head that is taken */
+export function connectRequestFormat(maxHeadBytes: number): MessageFormat<ConnectRequest> {
   return {
     name: 'a CONNECT request',
-    measure: (bytes, seenBytes) => measureConnectHead(bytes, seenBytes, maxBytes),
-    parse: parseConnectRequest,
+    measure: (bytes, seenBytes) => measureHead(bytes, seenBytes, maxHeadBytes),
+    parse: (message) => parseConnectRequest(message, maxHeadBytes),
   };
 }
 
@@ -51,19 +54,14 @@ const OUT_OF_PLACE: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-function parseConnectRequest(message: Bytes): ConnectRequest {
-  const { startLine, fields } = parseConnectHead(message);
-  const match = /^CONNECT ([!-~]+) HTTP\/1\.[01]$/.exec(startLine);
-  if (match === null) throw new ProtocolError('not the request line of a CONNECT', 'RFC 9112 §3');
-  const target = authorityOf(match[1] as string);
-  const hosts = fieldValues(fields, 'host');
-  if (hosts.length > 1) throw new ProtocolError('more than one Host', 'RFC 9112 §3.2');
-  if (hosts[0] !== undefined && hosts[0].toLowerCase() !== formatHostPort(target).toLowerCase())
-    throw new ProtocolError('a Host that is not the target', 'RFC 9112 §3.2');
-  const rest = fields.filter(({ name }) => name.toLowerCase() !== 'host');
-  if (rest.some(({ name }) => OUT_OF_PLACE.has(name.toLowerCase())))
-    throw new ProtocolError('a field that has no place in a CONNECT request', 'RFC 9110 §9.3.6');
-  return { target, fields: rest };
+function parseConnectRequest(message: Bytes, maxHeadBytes: number): ConnectRequest {
+  const { method, target, fields } = readRequestHead(message, 0, message.length, headLimits(maxHeadBytes));
+  if (method !== 'CONNECT') throw new ProtocolError('a method other than CONNECT', 'RFC 9110 §9.3.6');
+  for (const [name] of fields) {
+    if (name !== 'host' && OUT_OF_PLACE.has(name))
+      throw new ProtocolError(`the field ${name}, which has no place in a CONNECT request`, 'RFC 9110 §9.3.6');
+  }
+  return { target: authorityOf(target), fields };
 }
 
 function authorityOf(text: string): ConnectTarget {
