@@ -9,6 +9,9 @@
  *   idle COUNT                 COUNT more sockets that stay idle (from 127.0.0.2, 127.0.0.3, ...)              {"idle":COUNT}
  *   exchange MS REQ RESP       keep one request of REQ bytes in flight per socket, each answered by RESP bytes   a window
  *   sink BYTES | source BYTES  one fresh connection: send BYTES in pieces of 64 KiB, or read them, to the end    a window
+ *   handshakes MS              connect, shake hands and close, one after another, without resumption             a window
+ *
+ * Compiled with -DWITH_TLS it is the generator of the TLS workloads: every link is TLS 1.3 by OpenSSL, nothing verified.
  *
  * A window is {"operations":n,"wallNs":n,"cpuNs":n,"stolenTicks":n,"p50us":n,"p99us":n}; of a bulk window the operations are
  * bytes. cpuNs is the server's, summed over /proc/PID/task/<tid>/schedstat (nanoseconds; /proc/PID/stat and getrusage count
@@ -24,6 +27,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -37,18 +41,30 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
 
 enum { PIECE = 65536, READ_BUFFER = 1 << 18, SILENCE_US = 2000, STALL_MS = 20000, PER_SOURCE = 5000, HISTOGRAM_US = 100000 };
 
-struct socket_state {
+/* A connection, in clear or under TLS. */
+struct link {
     int fd;
+#ifdef WITH_TLS
+    SSL *tls;
+#endif
+};
+struct socket_state {
+    struct link link;
     uint32_t received; /* bytes of the current answer */
     uint64_t sent_at;
 };
 static struct sockaddr_in server;
 static int server_pid;
 static struct socket_state *sockets;
-static int socket_count, idle_count, *idle_sockets, poller = -1;
+static struct link *idle_sockets;
+static int socket_count, idle_count, poller = -1;
 static char bytes[READ_BUFFER];
 
 static struct window {
@@ -140,27 +156,86 @@ static int connect_socket(int source) {
     return fd;
 }
 
+#ifdef WITH_TLS
+static SSL_CTX *tls_context;
+
+static void tls_fail(const char *what) {
+    ERR_print_errors_fp(stderr);
+    fail(what);
+}
+
+static struct link open_link(int source) {
+    struct link link = {.fd = connect_socket(source)};
+    if (!tls_context) {
+        tls_context = SSL_CTX_new(TLS_client_method());
+        if (!tls_context || !SSL_CTX_set_min_proto_version(tls_context, TLS1_3_VERSION)) tls_fail("TLS");
+    }
+    link.tls = SSL_new(tls_context);
+    if (!link.tls || !SSL_set_fd(link.tls, link.fd) || SSL_connect(link.tls) != 1) tls_fail("handshake");
+    return link;
+}
+
+static void close_link(struct link *link) {
+    SSL_free(link->tls);
+    close(link->fd);
+}
+
+static ssize_t send_to(struct link *link, const void *data, size_t size) {
+    int done = SSL_write(link->tls, data, (int)size);
+    if (done <= 0) tls_fail("send");
+    return done;
+}
+
+/* Zero at close_notify. In an exchange the socket is set not to block, so a record that has come in part is EAGAIN. */
+static ssize_t receive_from(struct link *link, void *into, size_t size) {
+    ERR_clear_error();
+    int done = SSL_read(link->tls, into, (int)size);
+    if (done > 0) return done;
+    switch (SSL_get_error(link->tls, done)) {
+        case SSL_ERROR_ZERO_RETURN: return 0;
+        case SSL_ERROR_WANT_READ: errno = EAGAIN; return -1;
+        default: tls_fail("receive"); return -1;
+    }
+}
+
+static void end_sending(struct link *link) { SSL_shutdown(link->tls); }
+#else
+static struct link open_link(int source) { return (struct link){.fd = connect_socket(source)}; }
+
+static void close_link(struct link *link) { close(link->fd); }
+
+static ssize_t send_to(struct link *link, const void *data, size_t size) {
+    return send(link->fd, data, size, MSG_NOSIGNAL);
+}
+
+static ssize_t receive_from(struct link *link, void *into, size_t size) { return recv(link->fd, into, size, 0); }
+
+static void end_sending(struct link *link) { shutdown(link->fd, SHUT_WR); }
+#endif
+
 static void open_sockets(int count) {
     poller = epoll_create1(EPOLL_CLOEXEC);
     sockets = calloc((size_t)count + 1, sizeof *sockets);
     if (poller < 0 || !sockets) fail("open");
     for (socket_count = 0; socket_count < count; socket_count++) {
         struct epoll_event interest = {.events = EPOLLIN, .data.u32 = (uint32_t)socket_count};
-        sockets[socket_count].fd = connect_socket(0);
-        if (epoll_ctl(poller, EPOLL_CTL_ADD, sockets[socket_count].fd, &interest)) fail("epoll_ctl");
+        struct link *link = &sockets[socket_count].link;
+        *link = open_link(0);
+        if (fcntl(link->fd, F_SETFL, O_NONBLOCK)) fail("fcntl");
+        if (epoll_ctl(poller, EPOLL_CTL_ADD, link->fd, &interest)) fail("epoll_ctl");
     }
 }
 
 static void open_idle(int count) {
     idle_sockets = calloc((size_t)count + 1, sizeof *idle_sockets);
     if (!idle_sockets) fail("idle");
-    for (idle_count = 0; idle_count < count; idle_count++) idle_sockets[idle_count] = connect_socket(1 + idle_count / PER_SOURCE);
+    for (idle_count = 0; idle_count < count; idle_count++) idle_sockets[idle_count] = open_link(1 + idle_count / PER_SOURCE);
 }
 
 static void ask(struct socket_state *s, const char *request, uint32_t size, uint64_t at) {
     s->received = 0;
     s->sent_at = at;
-    if (send(s->fd, request, size, MSG_NOSIGNAL) != (ssize_t)size) fail("send");
+    if (send_to(&s->link, request, size) != (ssize_t)size) fail("send");
 }
 
 static void exchange(uint64_t ms, uint32_t request_size, uint32_t response_size) {
@@ -181,7 +256,7 @@ static void exchange(uint64_t ms, uint32_t request_size, uint32_t response_size)
         if (ready <= 0) fail("the server has stalled");
         for (int i = 0; i < ready; i++) {
             struct socket_state *s = &sockets[events[i].data.u32];
-            ssize_t got = recv(s->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+            ssize_t got = receive_from(&s->link, bytes, sizeof bytes);
             if (got < 0 && errno == EAGAIN) continue;
             if (got <= 0) fail("the server closed a connection");
             s->received += (uint32_t)got;
@@ -199,24 +274,35 @@ static void exchange(uint64_t ms, uint32_t request_size, uint32_t response_size)
 }
 
 static void bulk(int sending, uint64_t total) {
-    int fd = connect_socket(0);
+    struct link link = open_link(0);
     uint64_t moved = 0;
     ssize_t done = 1;
     start_window();
     while (sending ? moved < total : done > 0) {
         size_t want = !sending ? sizeof bytes : total - moved < PIECE ? (size_t)(total - moved) : PIECE;
-        done = sending ? send(fd, bytes, want, MSG_NOSIGNAL) : recv(fd, bytes, want, 0);
+        done = sending ? send_to(&link, bytes, want) : receive_from(&link, bytes, want);
         if (done < 0) fail("bulk");
         moved += (uint64_t)done;
     }
     if (sending) { /* the server closes when it has read everything */
-        shutdown(fd, SHUT_WR);
-        while ((done = recv(fd, bytes, sizeof bytes, 0)) > 0) continue;
+        end_sending(&link);
+        while ((done = receive_from(&link, bytes, sizeof bytes)) > 0) continue;
         if (done < 0) fail("the server has not read to the end");
     }
     if (moved != total) fail("bulk: wrong number of bytes");
-    close(fd);
+    close_link(&link);
     end_window(moved);
+}
+
+static void handshakes(uint64_t ms) {
+    uint64_t done = 0;
+    start_window();
+    for (uint64_t end = start.wall + ms * 1000000; now() < end; done++) {
+        struct link link = open_link(0);
+        end_sending(&link);
+        close_link(&link);
+    }
+    end_window(done);
 }
 
 int main(void) {
@@ -246,6 +332,8 @@ int main(void) {
             bulk(1, amount);
         } else if (sscanf(line, "source %llu", &amount) == 1) {
             bulk(0, amount);
+        } else if (sscanf(line, "handshakes %llu", &amount) == 1) {
+            handshakes(amount);
         } else {
             fprintf(stderr, "load: unknown command: %s", line);
             return 2;

@@ -1,7 +1,7 @@
 // Who runs: every server program of servers/ and c/ on every engine this machine has.
 //
 // `reference` names the contestant whose CPU a row is divided by: node:net with 'data' handlers on the same Node, which is what
-// a user of bowline would otherwise write; for everybody else, node:net on the Node that runs the bench.
+// a user of bowline would otherwise write, or node:tls; for everybody else, that on the Node that runs the bench.
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -26,6 +26,7 @@ const variants = [
  * @returns {Contestant[]}
  */
 export function contestants(machine, workload) {
+  if (workload.tls) return tlsContestants(machine);
   const host = nodeNet(machine.nodes[0]);
   const rival = { family: /** @type {const} */ ('rival'), nodeMajor: null, reference: host };
   /** @type {Contestant[]} */
@@ -78,6 +79,59 @@ export function contestants(machine, workload) {
       String(bytes),
     ];
     all.push({ ...rival, name: library, variant: library, engine: `${library} ${version}`, argv });
+  }
+  return all;
+}
+
+/**
+ * @param {import('./machine.mjs').Machine} machine
+ * @returns {Contestant[]} none where there is no certificate or no generator
+ */
+function tlsContestants(machine) {
+  const { tls, python } = machine;
+  if (tls === null || !machine.c?.loadTls) return [];
+  const argv =
+    (/** @type {string} */ binary, /** @type {string} */ file, /** @type {string[]} */ ...args) =>
+    (/** @type {string} */ kind, /** @type {number} */ bytes) => [
+      binary,
+      server(file),
+      kind,
+      String(bytes),
+      tls.cert,
+      tls.key,
+      ...args,
+    ];
+  /** @type {Contestant[]} */
+  const all = machine.nodes.flatMap(({ version, major, binary }) => {
+    const reference = `node:tls (Node ${major})`;
+    const onNode = { engine: `Node ${version}`, nodeMajor: major, reference };
+    return [
+      {
+        ...onNode,
+        family: /** @type {const} */ ('rival'),
+        name: reference,
+        variant: 'node:tls',
+        argv: argv(binary, 'node-tls.mjs'),
+      },
+      ...['strict', 'https'].map((mode) => ({
+        ...onNode,
+        family: /** @type {const} */ ('bowline'),
+        name: `bowline, ${mode === 'strict' ? 'strict' : 'httpsCompatible'} (Node ${major})`,
+        variant: mode,
+        argv: argv(binary, 'bowline-tls.mjs', mode),
+      })),
+    ];
+  });
+  if (python?.trio) {
+    all.push({
+      family: 'rival',
+      nodeMajor: null,
+      reference: `node:tls (Node ${machine.nodes[0].major})`,
+      name: 'trio SSLStream',
+      variant: 'trio',
+      engine: `trio ${python.trio}`,
+      argv: argv(python.binary, 'trio_tls_server.py'),
+    });
   }
   return all;
 }

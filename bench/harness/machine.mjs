@@ -15,7 +15,8 @@ import { nodeBinary } from '../../tools/node-binary.mjs';
  * @typedef {{
  *   description: { cpu: string, cores: number, memoryGiB: number, kernel: string, loadBefore: number, pinned: boolean },
  *   nodes: NodeEngine[],
- *   c: { compiler: string, load: string, server: string } | null,
+ *   c: { compiler: string, load: string, server: string, loadTls: string | null } | null,
+ *   tls: { cert: string, key: string } | null,
  *   python: { binary: string, trio: string | null, uvloop: string | null } | null,
  *   bun: { binary: string, version: string } | null,
  *   onServerCore: (argv: string[]) => string[],
@@ -45,6 +46,7 @@ export function inspect() {
     },
     nodes: nodes(missing),
     c: compiled(missing),
+    tls: certificate(missing),
     python: python(missing),
     bun: bun(missing),
     onServerCore: pin(cores[0]),
@@ -81,7 +83,7 @@ function engine(binary) {
   return { binary, version, major: Number(version.split('.')[0]) };
 }
 
-/** Compiles both C programs into a folder that goes when the bench does. @param {string[]} missing */
+/** Compiles the C programs. @param {string[]} missing */
 function compiled(missing) {
   const compiler = ['gcc', 'cc', 'clang'].find((name) => run(name, ['--version']) !== null);
   if (compiler === undefined) {
@@ -90,14 +92,39 @@ function compiled(missing) {
     );
     return null;
   }
-  const folder = mkdtempSync(join(tmpdir(), 'bowline-bench-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const folder = scratchFolder();
   const [load, server] = ['load', 'server'].map((name) => {
     const source = fileURLToPath(new URL(`../c/${name}.c`, import.meta.url));
     execFileSync(compiler, ['-O2', '-o', join(folder, name), source], { stdio: ['ignore', 'inherit', 'inherit'] });
     return join(folder, name);
   });
-  return { compiler: run(compiler, ['--version'])?.split('\n')[0] ?? compiler, load, server };
+  const loadTls = join(folder, 'load-tls');
+  const source = fileURLToPath(new URL('../c/load.c', import.meta.url));
+  const hasTls = run(compiler, ['-O2', '-DWITH_TLS', '-o', loadTls, source, '-lssl', '-lcrypto']) !== null;
+  if (!hasTls) missing.push("OpenSSL's headers (libssl-dev): no TLS workloads");
+  return {
+    compiler: run(compiler, ['--version'])?.split('\n')[0] ?? compiler,
+    load,
+    server,
+    loadTls: hasTls ? loadTls : null,
+  };
+}
+
+/** The certificate of all TLS servers; the generator does not verify it. @param {string[]} missing */
+function certificate(missing) {
+  const folder = scratchFolder();
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(folder, name));
+  const wanted = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench.test'.split(' ');
+  const made = run('openssl', ['req', ...wanted, '-keyout', key, '-out', cert]) !== null;
+  if (!made) missing.push('the openssl command: no certificate, no TLS workloads');
+  return made ? { cert, key } : null;
+}
+
+/** Goes when the bench does. */
+function scratchFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'bowline-bench-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** Debian's packages belong to /usr/bin/python3, which need not be the first on PATH. @param {string[]} missing */

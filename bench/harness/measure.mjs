@@ -27,7 +27,8 @@ const BULK_ROUNDS_PER_PROCESS = 2;
  * @typedef {{ contestant: Contestant, server: LineProcess, load: LineProcess, windows: (Window | undefined)[] }} Runner
  * @typedef {{ name: string, family: string, variant: string, engine: string, nodeMajor: number | null,
  *             rate: Summary | null, cpuUs: Summary | null, p50us: Summary | null, p99us: Summary | null,
- *             cpuVersusC: Summary | null, cpuVersusNodeNet: Summary | null, rateVersusTrio: Summary | null }} Row
+ *             cpuVersusC: Summary | null, cpuVersusNode: Summary | null, rateVersusNode: Summary | null,
+ *             rateVersusTrio: Summary | null }} Row
  * @typedef {{ workload: Workload, rows: Row[], failed: { name: string, error: string }[], rounds: number, droppedWindows: number }} Result
  * @typedef {{ rounds: number, windowMs: number, warmUpMs: number, until: number }} Effort `until` in performance.now() time
  */
@@ -104,7 +105,8 @@ export async function measure(machine, workload, contestants, effort, progress) 
  * @returns {Promise<Runner>}
  */
 export async function start(machine, workload, contestant) {
-  const program = machine.c?.load;
+  const program = workload.tls ? machine.c?.loadTls : machine.c?.load;
+  if (workload.tls && !program) throw new Error('TLS workloads need the generator in C, with OpenSSL');
   const worker = new URL('./load-worker.mjs', import.meta.url).pathname;
   const server = new LineProcess(
     contestant.name,
@@ -113,7 +115,7 @@ export async function start(machine, workload, contestant) {
   const { port } = JSON.parse(await server.next(START_MS));
   const load = new LineProcess(
     'the load generator',
-    machine.onLoadCore(program === undefined ? [process.execPath, worker] : [program]),
+    machine.onLoadCore(program ? [program] : [process.execPath, worker]),
   );
   const connections = workload.unit === 'connection' ? 0 : workload.connections;
   await load.ask(`open 127.0.0.1 ${port} ${server.pid} ${connections}`, ANSWER_MS);
@@ -162,7 +164,9 @@ async function run(runner, workload, windowMs) {
   const bulk = workload.unit === 'MiB';
   const command = bulk
     ? `${workload.kind === 'sink' ? 'sink' : 'source'} ${workload.bytes}`
-    : `exchange ${windowMs} ${workload.request} ${workload.response}`;
+    : workload.unit === 'handshake'
+      ? `handshakes ${windowMs}`
+      : `exchange ${windowMs} ${workload.request} ${workload.response}`;
   const { operations, wallNs, cpuNs, stolenTicks, p50us, p99us } = await runner.load.ask(command, ANSWER_MS);
   const units = bulk ? operations / 2 ** 20 : operations;
   return {
@@ -189,7 +193,8 @@ function row({ contestant, windows }, all) {
     ...{ name, family, variant, engine, nodeMajor },
     ...{ rate: present('rate'), cpuUs: present('cpuUs'), p50us: present('p50us'), p99us: present('p99us') },
     cpuVersusC: versus('cpuUs', (other) => other.variant === 'c'),
-    cpuVersusNodeNet: versus('cpuUs', (other) => other.name === reference),
+    cpuVersusNode: versus('cpuUs', (other) => other.name === reference),
+    rateVersusNode: versus('rate', (other) => other.name === reference),
     rateVersusTrio: versus('rate', (other) => other.variant === 'trio'),
   };
 }

@@ -37,7 +37,8 @@ export function targetSection({ verdicts }) {
   const rows = verdicts.map(({ target, name, value, met }) => {
     const limit = target.atMost !== undefined ? `at most ${target.atMost}` : `at least ${target.atLeast}`;
     const what = {
-      cpuVersusNodeNet: "CPU, times node:net 'data'",
+      cpuVersusNode: "CPU, times node:net 'data'",
+      rateVersusNode: 'rate, times node:tls',
       rateVersusTrio: 'rate, times Trio',
       kibPerConnection: 'KiB per connection',
     }[target.measure];
@@ -56,10 +57,12 @@ function trafficTable({ workload, rows }) {
     'server',
     bulk ? 'GiB/s' : 'per second',
     bulk ? 'CPU µs/MiB' : 'CPU µs each',
-    'CPU / C',
-    'CPU / node:net',
+    ...(workload.tls ? [] : ['CPU / C']),
+    workload.tls ? 'CPU / node:tls' : 'CPU / node:net',
+    ...(workload.tls ? ['rate / node:tls'] : []),
   ];
-  const latency = bulk ? [] : ['p50 µs', 'p99 µs'];
+  const hasLatency = workload.unit === 'operation';
+  const latency = hasLatency ? ['p50 µs', 'p99 µs'] : [];
   return table(
     [...header, ...latency],
     [...rows]
@@ -69,10 +72,11 @@ function trafficTable({ workload, rows }) {
         ...[
           spread(row.rate, rate),
           spread(row.cpuUs, cpu),
-          spread(row.cpuVersusC, times),
-          spread(row.cpuVersusNodeNet, times),
+          ...(workload.tls ? [] : [spread(row.cpuVersusC, times)]),
+          spread(row.cpuVersusNode, times),
+          ...(workload.tls ? [spread(row.rateVersusNode, times)] : []),
         ],
-        ...(bulk ? [] : [median(row.p50us), median(row.p99us)]),
+        ...(hasLatency ? [median(row.p50us), median(row.p99us)] : []),
       ]),
   );
 }
@@ -117,7 +121,7 @@ window (${options.windowMs} ms of requests, or one bulk connection), in shuffled
 /proc/PID/task/*/schedstat, with the server silent at both ends of the window. Bulk servers are
 started anew every second round, because the pages a process gets decide how fast the kernel copies for it. Ratios are formed inside a round, then the median is
 taken: trust them before the absolute figures. Cells are medians (min–max). "CPU / node:net" is against 'data' handlers on the same
-Node, for other engines on the Node that ran the bench. Windows with stolen time are measured again; ${dropped} were dropped. Memory is the
+Node, for other engines on the Node that ran the bench; "node:tls" likewise. Windows with stolen time are measured again; ${dropped} were dropped. Memory is the
 growth of the resident set of a fresh process, nothing collected by force. bowline's servers are written with its public API:
 \`receiveSome\` or \`receiveInto\` and \`sendAll\` in an async handler, under \`serveTcp\`, or in a bare accept loop that opens no scope.
 `;

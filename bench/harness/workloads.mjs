@@ -6,8 +6,8 @@
 
 /**
  * @typedef {'http' | 'echo' | 'source' | 'sink'} Kind what the server is told to do
- * @typedef {{ name: string, title: string, kind: Kind, unit: 'operation' | 'MiB' | 'connection', connections: number,
- *             request?: number, response?: number, bytes?: number }} Workload
+ * @typedef {{ name: string, title: string, kind: Kind, unit: 'operation' | 'MiB' | 'connection' | 'handshake', connections: number,
+ *             request?: number, response?: number, bytes?: number, tls?: boolean }} Workload
  */
 
 /**
@@ -17,6 +17,7 @@
  */
 export function workloads({ quick }) {
   const bytes = quick ? 256 * 2 ** 20 : 2 ** 30;
+  const tlsBytes = bytes / 4;
   const http = {
     kind: /** @type {const} */ ('http'),
     unit: /** @type {const} */ ('operation'),
@@ -54,6 +55,39 @@ export function workloads({ quick }) {
       unit: 'MiB',
       connections: 0,
       bytes,
+    },
+    {
+      name: 'tls-echo-100',
+      title: 'TLS 1.3: echo of 64 bytes, 100 connections',
+      connections: 100,
+      tls: true,
+      ...echo,
+    },
+    {
+      name: 'tls-bulk-send',
+      title: `TLS 1.3: bulk send, ${mebibytes(tlsBytes)} in 64 KiB pieces`,
+      kind: 'source',
+      unit: 'MiB',
+      connections: 0,
+      bytes: tlsBytes,
+      tls: true,
+    },
+    {
+      name: 'tls-bulk-receive',
+      title: `TLS 1.3: bulk receive, ${mebibytes(tlsBytes)} in 64 KiB pieces`,
+      kind: 'sink',
+      unit: 'MiB',
+      connections: 0,
+      bytes: tlsBytes,
+      tls: true,
+    },
+    {
+      name: 'tls-handshakes',
+      title: 'TLS 1.3: full handshakes one after another, ECDSA P-256',
+      kind: 'sink',
+      unit: 'handshake',
+      connections: 0,
+      tls: true,
     },
     {
       name: 'idle',
