@@ -20,6 +20,7 @@ const RUN_MS = 230_000;
 
 const DEBIAN_PACKAGES = {
   curl: 'curl',
+  dovecot: 'dovecot-imapd',
   'gnutls-cli': 'gnutls-bin',
   'gnutls-serv': 'gnutls-bin',
   haproxy: 'haproxy',
@@ -29,6 +30,7 @@ const DEBIAN_PACKAGES = {
   nginx: 'nginx-light',
   openssl: 'openssl',
   postgres: 'postgresql',
+  prosody: 'prosody',
   'redis-server': 'redis-server',
   socat: 'socat',
   ssh: 'openssh-client',
@@ -44,6 +46,8 @@ const FILES = [
   'tls',
   'tls-programs',
   'tls-trio',
+  'starttls',
+  'tls-in-tls',
   'ssh',
   'postgres',
   'redis',

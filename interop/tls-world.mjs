@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { openTcpStream, serveTcp } from 'bowline/sockets';
+import { openTcpStream } from 'bowline/sockets';
 import { openNursery } from 'bowline/tasks';
-import { TlsStream } from 'bowline/tls';
+import { serveTlsOverTcp, TlsStream } from 'bowline/tls';
 import { clientContext, Identity, pki, serverContext } from 'bowline/trust';
 
 import { withFolder } from './programs.mjs';
@@ -95,11 +95,7 @@ export async function servingTls(handler, context, body, options) {
   let result;
   await openNursery(async (nursery) => {
     const [listener] = await nursery.start((started) =>
-      serveTcp((tcp) => handler(TlsStream.server(tcp, context, options)), 0, {
-        host: '127.0.0.1',
-        started,
-        onHandlerError: () => undefined,
-      }),
+      serveTlsOverTcp(handler, 0, context, { host: '127.0.0.1', started, onHandlerError: () => undefined, ...options }),
     );
     try {
       result = await body(listener.address.port);

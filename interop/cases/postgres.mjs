@@ -1,7 +1,7 @@
 /** pg against a PostgreSQL server of its own, on a Unix socket and on loopback. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { forwardToLoopback, toNodeDuplex } from 'bowline/adapters';
@@ -18,7 +18,8 @@ function serverUser() {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function withPostgres(body) {
+/** A server of its own, on a Unix socket and loopback; `certificate` has the paths of what it shows under TLS. */
+export async function withPostgres(body, { certificate } = {}) {
   await withFolder(async (folder) => {
     const user = serverUser();
     const data = join(folder, 'data');
@@ -34,6 +35,7 @@ async function withPostgres(body) {
       `unix_socket_directories=${folder}`,
       'max_connections=20',
     ];
+    if (certificate !== undefined) settings.push('ssl=on', ...ownCertificate(certificate, folder, user));
     const server = await openProcess(
       findProgram('postgres'),
       ['-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
@@ -51,6 +53,17 @@ async function withPostgres(body) {
       server.kill('SIGINT');
       await server.close();
     }
+  });
+}
+
+/** Copies of the server's own: PostgreSQL reads no key that somebody else owns. */
+function ownCertificate({ cert, key }, folder, user) {
+  return Object.entries({ ssl_cert_file: cert, ssl_key_file: key }).map(([setting, source]) => {
+    const path = join(folder, setting);
+    copyFileSync(source, path);
+    chmodSync(path, 0o600);
+    if (user.uid !== undefined) chownSync(path, user.uid, user.gid);
+    return `${setting}=${path}`;
   });
 }
 

@@ -30,7 +30,7 @@ import { readAll, serving } from '../transports.mjs';
 const LOOPBACK = '127.0.0.1';
 const credentials = { username: 'joe', password: 'correct horse' };
 /** tinyproxy has no quotes for passwords. */
-const webCredentials = { username: 'joe', password: 'hunter2' };
+export const webCredentials = { username: 'joe', password: 'hunter2' };
 
 async function echo(stream) {
   for await (const chunk of stream) await stream.sendAll(chunk);
@@ -65,7 +65,7 @@ function withMicrosocks(options, body) {
   return withProgram('microsocks', (port) => ['-i', LOOPBACK, '-p', port, ...options], body);
 }
 
-function withTinyproxy(body) {
+export function withTinyproxy(body) {
   return withFolder((folder) => {
     const config = join(folder, 'tinyproxy.conf');
     const argsFor = (port) => {
@@ -80,7 +80,7 @@ function withTinyproxy(body) {
   });
 }
 
-function withHaproxy(linesFor, body) {
+export function withHaproxy(linesFor, body) {
   return withFolder((folder) => {
     const config = join(folder, 'haproxy.cfg');
     const argsFor = (port) => {
@@ -93,7 +93,7 @@ function withHaproxy(linesFor, body) {
 }
 
 /** 1 MiB there and back at once. */
-async function exchange(stream) {
+export async function exchange(stream) {
   const payload = randomBytes(1024 * 1024);
   const received = [];
   let length = 0;
