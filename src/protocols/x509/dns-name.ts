@@ -1,8 +1,8 @@
 /**
  * DNS names as certificates hold them: labels in lower case, ASCII, with at most one `*` in front.
  *
- * RFC 5280 §4.2.1.6 wants the preferred syntax of RFC 1034 §3.5; underscores are let through, because names with them are in use
- * inside networks. Internationalised names come as A-labels (`xn--…`, RFC 9549), which are compared like any other label: nothing
+ * RFC 5280 §4.2.1.6 wants the preferred syntax of RFC 1034 §3.5; underscores, and hyphens at the ends of labels, are let through,
+ * because hosts with such names are in use. Internationalised names come as A-labels (`xn--…`, RFC 9549), which are compared like any other label: nothing
  * here converts. A wildcard is one whole label, the first (RFC 9525 §6.3): `f*.example.org` and `www.*.org` are no names at all.
  */
 
@@ -16,7 +16,7 @@ export interface DnsPattern {
 export function parseDnsName(text: string): readonly string[] | undefined {
   if (text.length === 0 || text.length > 253) return undefined;
   const labels = text.toLowerCase().split('.');
-  return labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label)) ? labels : undefined;
+  return labels.every((label) => /^[a-z0-9_-]{1,63}$/.test(label)) ? labels : undefined;
 }
 
 export function parseDnsPattern(text: string): DnsPattern | undefined {

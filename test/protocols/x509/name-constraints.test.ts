@@ -8,6 +8,7 @@ import {
   directory,
   dns,
   email,
+  extension,
   ip,
   issue,
   key,
@@ -153,6 +154,12 @@ test('the subject is a directory name, and is constrained as one', () => {
     'name-constraint',
     0,
   );
+});
+
+test('an empty subject is no name, so nothing has to permit it', () => {
+  const critical = extension('2.5.29.17', true, der.sequence(dns('a.example')));
+  const nameless = server('middle', { subjectName: nameOf('') }, critical);
+  verify(nameless, [permits(directory(nameOf('somebody')))], root);
 });
 
 test('an email address in the subject counts where there are no alternative names', () => {

@@ -77,6 +77,13 @@ test('a cross-certificate that has expired does not hide the root that signed wi
   assert.deepEqual(verify(server('root'), [cross], root).certificates.at(-1), root);
 });
 
+test('the shorter way, to an anchor, is taken although a cross-certificate leads to another one', () => {
+  const older = authority('older root', 'older root');
+  const cross = authority('root', 'older root', { notBefore: NOW });
+  const path = verify(server('root'), [cross], root, { anchors: anchors(older, root) });
+  assert.deepEqual(path.certificates.slice(1), [root]);
+});
+
 test('the most helpful of several refusals is told', () => {
   const revoked = server('a', { notAfter: NOW + DAY });
   const expired = authority('a', 'root', { notAfter: NOW - DAY });
