@@ -53,6 +53,8 @@ const rows: Row[] = [
   ['a mailbox below a host', email('a@b.example.org'), email('example.org'), false],
   ['a mailbox below a domain', email('a@b.example.org'), email('.example.org'), true],
   ['a mailbox at the domain itself', email('a@example.org'), email('.example.org'), false],
+  ['any mailbox, by the empty constraint', email('a@example.org'), email(''), true],
+  ['any host of a URI, by the empty constraint', uri('https://example.org/'), uri(''), true],
   ['two at signs', email('a@b@example.org'), email('example.org'), 'malformed'],
   ['a constraint with two at signs', email('a@example.org'), email('a@b@example.org'), 'malformed'],
   ['a mailbox without a host', email('a'), email('example.org'), 'malformed'],

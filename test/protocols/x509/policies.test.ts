@@ -59,6 +59,7 @@ test('an issuer may require a policy of those below it', () => {
   assert.deepEqual(hold(under('middle'), [later]).length, 0);
   refused(() => hold(under('lower'), [later, lower(policies(GOLD))]), 'policy', 0);
   refused(() => hold(under('root', constraints(0)), []), 'policy', 0);
+  refused(() => hold(under('lower', policies(GOLD)), [...strict, lower()]), 'policy', 1, /leaves no policy/);
 });
 
 test('a self-issued certificate does not count towards the number', () => {
@@ -70,6 +71,11 @@ test('a self-issued certificate does not count towards the number', () => {
     'policy',
     0,
   );
+});
+
+test('the end entity counts although it is self-issued', () => {
+  const selfIssued = server('middle', { subject: 'middle', key: key('another') });
+  refused(() => hold(selfIssued, [middle(policies(GOLD), constraints(1))]), 'policy', 0);
 });
 
 test('a program that accepts some policies gets one of them', () => {
@@ -92,11 +98,21 @@ test('mappings translate: what holds is told in the terms of the anchor', () => 
   ]);
 });
 
+test('one policy may be mapped to several, and what is not there is not mapped', () => {
+  const two = [middle(policies(GOLD), mappings([GOLD, BRASS], [GOLD, SILVER]))];
+  assert.deepEqual(hold(under('middle', policies(BRASS)), two, [GOLD]), [GOLD]);
+  assert.deepEqual(hold(under('middle', policies(SILVER)), two, [GOLD]), [GOLD]);
+  const absent = [middle(policies(SILVER), mappings([GOLD, BRASS]))];
+  refused(() => hold(under('middle', policies(BRASS)), absent, [GOLD]), 'policy', 0);
+});
+
 test('mappings can be inhibited, and then what is mapped is dropped', () => {
   const upper = middle(policies(GOLD, SILVER), constraints(undefined, 0));
   const mapping = lower(policies(GOLD, SILVER), mappings([GOLD, BRASS]));
   refused(() => hold(under('lower', policies(BRASS)), [upper, mapping], [GOLD]), 'policy', 0);
   assert.deepEqual(hold(under('lower', policies(GOLD, SILVER)), [upper, mapping]), [SILVER]);
+  const absent = lower(policies(GOLD), mappings([SILVER, BRASS]));
+  assert.deepEqual(hold(under('lower', policies(GOLD)), [upper, absent]), [GOLD]);
   // In what the issuer issues, but not further down.
   const next = middle(policies(GOLD), constraints(undefined, 1));
   assert.deepEqual(hold(under('lower', policies(BRASS)), [next, lower(policies(GOLD), mappings([GOLD, BRASS]))]), [
@@ -108,6 +124,9 @@ test('anyPolicy can be inhibited, but not for a self-issued intermediate', () =>
   const inhibited = middle(policies(GOLD), inhibitAny(0), constraints(0));
   refused(() => hold(under('middle', policies(ANY)), [inhibited]), 'policy', 0);
   assert.deepEqual(hold(under('middle', policies(GOLD)), [inhibited]), [GOLD]);
+  const any = middle(policies(ANY), inhibitAny(0), constraints(0));
+  refused(() => hold(under('middle', policies(ANY)), [any]), 'policy', 0);
+  assert.deepEqual(hold(under('middle', policies(GOLD)), [any]), [GOLD]);
   const rolled = authority('middle', 'middle', { key: key('new'), signer: key('middle') }, policies(ANY));
   assert.deepEqual(hold(server('middle', { signer: key('new') }, policies(GOLD)), [rolled, inhibited]), [GOLD]);
   refused(() => hold(server('middle', { signer: key('new') }, policies(ANY)), [rolled, inhibited]), 'policy', 0);

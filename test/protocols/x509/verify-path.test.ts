@@ -106,6 +106,15 @@ const wrongLeaves: [string, string, () => Certificate][] = [
     'invalid-certificate',
     () => issue({ extensions: [basicConstraints(true), keyUsage('digitalSignature')] }),
   ],
+  [
+    'a CA without a name',
+    'invalid-certificate',
+    () =>
+      issue({
+        subjectName: nameOf(''),
+        extensions: [basicConstraints(true), extension('2.5.29.17', true, der.sequence(dns('a')))],
+      }),
+  ],
   ['for clients', 'wrong-usage', () => issue({ extensions: [extendedKeyUsage(CLIENT_AUTH)] })],
   ['for any purpose, but not by name', 'wrong-usage', () => issue({ extensions: [extendedKeyUsage(ANY_PURPOSE)] })],
   ['whose key may not sign', 'wrong-usage', () => issue({ extensions: [keyUsage('keyEncipherment')] })],
