@@ -17,7 +17,7 @@ import type { ReportEvent } from 'bowline/observe';
 import { ProxiedStream, proxyHeader, proxyProtocol, proxyTlvTypes, sendProxyHeader } from 'bowline/proxies';
 import type { ProxyProtocolOptions } from 'bowline/proxies';
 import { serveListeners } from 'bowline/sockets';
-import { currentTime, moveOnAfter, openNursery, sleep, withClock } from 'bowline/tasks';
+import { checkpoint, currentTime, moveOnAfter, openNursery, sleep, withClock } from 'bowline/tasks';
 import { MockClock, waitAllTasksBlocked } from 'bowline/testing';
 
 import { MemoryListener } from '../support/memory-listener.js';
@@ -88,7 +88,7 @@ test('version 2, its TLVs, one byte at a time', () =>
     const accepting = listener.accept();
     for (const byte of sent) {
       await peer.sendAll(Uint8Array.of(byte));
-      await sleep(1);
+      await checkpoint();
     }
     const stream = await accepting;
     const header = attributeOf(stream, proxyHeader);
@@ -328,3 +328,33 @@ test('Unix peers and IPv4-mapped ones are believed where they are listed', () =>
     },
     { from: ['unix', '10.0.0.0/8'] },
   ));
+
+test('a thousand connections that come to nothing leave nothing behind, and hold nobody up', () =>
+  withListener(async ({ inner, listener }) => {
+    let served = 0;
+    await openNursery(async (nursery) => {
+      nursery.startSoon(async () => {
+        for (;;) {
+          const stream = await listener.accept();
+          served++;
+          stream.abort();
+        }
+      });
+      for (let i = 0; i < 1000; i++) {
+        const peer = await inner.connect(i % 5 === 0 ? stranger : balancer);
+        if (i % 5 === 1) peer.abort();
+        else if (i % 5 === 2) await peer.sendAll(latin1('GET / HTTP/1.1\r\n\r\n'));
+        else if (i % 5 === 3) await peer.sendAll(line);
+        // And one in five says nothing.
+      }
+      await sleep(60_000);
+      nursery.cancelScope.cancel();
+    });
+    assert.equal(served, 200);
+    assert.deepEqual(listener.statistics(), {
+      pending: 0,
+      ready: 0,
+      accepted: 200,
+      refused: { source: 200, unknown: 0, header: 200, timeout: 200, ended: 200 },
+    });
+  }));
