@@ -60,6 +60,10 @@ class Example {
   }
 }
 
+function linesOfCode(name: string): number {
+  return readFileSync(`${root}examples/${name}.ts`, 'utf8').trimEnd().split('\n').length;
+}
+
 function compiled(name: string): string {
   return `${root}dist-test/examples/${name}.js`;
 }
@@ -102,6 +106,9 @@ function linesOf(socket: net.Socket): () => Promise<string> {
 test('each example is run by a test below', () => {
   const names = readdirSync(`${root}examples`).sort();
   assert.deepEqual(names, [
+    'callback-chat.ts',
+    'callback-echo.ts',
+    'callback-messages.ts',
     'chat-server.ts',
     'echo-client.ts',
     'echo-server.ts',
@@ -159,6 +166,41 @@ test('chat-server', async (t) => {
   assert.match(await heardByOne(), /^guest 2 says: hi$/);
   two.end();
   assert.match(await heardByOne(), /^guest 2 goes away$/);
+});
+
+test('003-1 callback-echo: an echo server in at most 10 lines', async (t) => {
+  assert.ok(linesOfCode('callback-echo') <= 10);
+  const server = new Example(t, compiled('callback-echo'), '0');
+  const client = await rawClient(t, await server.port());
+  client.end('there and back');
+  assert.equal((await readAll(client)).toString(), 'there and back');
+});
+
+test('003-2 callback-messages: a server of u16-length messages in at most 20 lines', async (t) => {
+  assert.ok(linesOfCode('callback-messages') <= 20);
+  const server = new Example(t, compiled('callback-messages'), '0');
+  const client = await rawClient(t, await server.port());
+  client.write('\0\x05he');
+  client.end('llo\0\0\0\x01!');
+  assert.equal((await readAll(client)).toString(), '\0\x05HELLO\0\0\0\x01!');
+});
+
+test('callback-chat: a chat with broadcast in at most 40 lines', async (t) => {
+  assert.ok(linesOfCode('callback-chat') <= 40);
+  const server = new Example(t, compiled('callback-chat'), '0');
+  const port = await server.port();
+  const [ann, bob] = [await rawClient(t, port), await rawClient(t, port)];
+  const heardByAnn = linesOf(ann);
+  const heardByBob = linesOf(bob);
+  assert.equal(await heardByAnn(), 'What is your name?');
+  assert.equal(await heardByBob(), 'What is your name?');
+  ann.write('Ann\r\n');
+  assert.equal(await heardByBob(), 'Ann comes in');
+  bob.write('Bob\nhello, Ann\n');
+  assert.equal(await heardByAnn(), 'Bob comes in');
+  assert.equal(await heardByAnn(), 'Bob: hello, Ann');
+  bob.end();
+  assert.equal(await heardByAnn(), 'Bob goes away');
 });
 
 test('timeouts', () => {

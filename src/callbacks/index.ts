@@ -4,3 +4,8 @@ export type { ConnectionOptions, ConnectionTarget, CreateConnectionOptions, Prot
 export type { ExtraInfo, Protocol, Transport, WriteBufferLimits } from './protocol.ts';
 export { createServer } from './protocol-server.ts';
 export type { CreateServerOptions, ProtocolServer, ServerTarget } from './protocol-server.ts';
+export { Connection } from './connection.ts';
+export type { ConnectionHandlers } from './connection.ts';
+export type { ReadDelimiter } from './read-delimiter.ts';
+export { Server } from './server.ts';
+export type { ConnectionMaker } from './server.ts';

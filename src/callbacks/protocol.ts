@@ -18,6 +18,8 @@ import type { AttributeKey } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
 import type { SocketAddress } from '../core/address.ts';
 import type { Stream } from '../core/stream.ts';
+import type { StartTlsClientOptions, StartTlsServerOptions } from '../tls/start-tls.ts';
+import type { ClientContext, ServerContext } from '../trust/context.ts';
 
 export interface Protocol {
   /** The connection is there; before anything was received. */
@@ -103,6 +105,15 @@ export interface Transport {
   /** Who is told from here on. `connectionMade` of the new one is not called. */
   setProtocol(protocol: Protocol): void;
   getProtocol(): Protocol;
+  /**
+   * Begins TLS, when what was written is out. The protocol stays and is not told anew; this transport is of no use afterwards.
+   *
+   * @returns the transport through TLS
+   * @throws ProtocolError the peer had sent more in clear than was handed to the protocol; otherwise as `startTls` of bowline/tls. The
+   *   connection is lost then, and `connectionLost` gets the same error
+   */
+  startTls(context: ClientContext, options: StartTlsClientOptions): Promise<Transport>;
+  startTls(context: ServerContext, options?: StartTlsServerOptions): Promise<Transport>;
   /**
    * Gives the stream back, when what was written is out, with what was received and not handed to the protocol. The protocol gets no
    * more calls, not even `connectionLost`.

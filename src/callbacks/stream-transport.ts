@@ -17,13 +17,17 @@ import { BrokenResourceError, ClosedResourceError, MisuseError } from '../core/e
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { copyOut } from '../sockets/chunk-pool.ts';
+import { BufferedStream } from '../streams/buffered-stream.ts';
 import { isHalfCloseable } from '../streams/half-close.ts';
 import { pushSourceOf } from '../streams/push-source.ts';
 import type { PushSink, PushSource } from '../streams/push-source.ts';
 import { lengthOf, wrongData } from '../streams/stream-arguments.ts';
 import type { Detached } from '../tasks/detached.ts';
 import { currentEnvironment } from '../tasks/environment.ts';
-import { completed, Waiter } from '../tasks/waiter.ts';
+import { completed, quietIfCancelled, Waiter } from '../tasks/waiter.ts';
+import { startTls } from '../tls/start-tls.ts';
+import type { StartTlsClientOptions, StartTlsServerOptions } from '../tls/start-tls.ts';
+import type { ClientContext, ServerContext } from '../trust/context.ts';
 import type { ErrorSink } from './error-sink.ts';
 import type { ExtraInfo, Protocol, Transport, WriteBufferLimits } from './protocol.ts';
 import { PullPump } from './pull-pump.ts';
@@ -61,6 +65,8 @@ export class StreamTransport implements Transport, PushSink {
   #isDelivering = false;
   #hasEnded = false;
   #stopTimer: (() => void) | undefined;
+  /** What the stream became part of: TLS that is being begun, then its transport. */
+  #successor: { abort(): void } | undefined;
   /** Of `writeEof()`, once it was called. */
   #eof: Promise<void> | undefined;
   #failure: Error | undefined;
@@ -76,11 +82,11 @@ export class StreamTransport implements Transport, PushSink {
     this.#source = pushSourceOf(stream) ?? new PullPump(stream);
   }
 
-  /** Begins: `connectionMade`, then reading. */
-  begin(): void {
+  /** Begins: `connectionMade`, unless the protocol knows, then reading. */
+  begin(isKnown = false): void {
     this.#source.pushTo(this);
     this.#reading = 'reading';
-    this.#call(() => this.#protocol.connectionMade?.(this));
+    if (!isKnown) this.#call(() => this.#protocol.connectionMade?.(this));
     this.#hasBegun = true;
     this.#continue();
   }
@@ -296,6 +302,7 @@ export class StreamTransport implements Transport, PushSink {
   // The end
 
   close(): Promise<void> {
+    if (this.#successor instanceof StreamTransport) return this.#successor.close();
     if (this.#phase === 'open') {
       this.#phase = 'closing';
       this.#held = [];
@@ -305,6 +312,7 @@ export class StreamTransport implements Transport, PushSink {
   }
 
   abort(): void {
+    this.#successor?.abort();
     if (this.#phase !== 'open' && this.#phase !== 'closing') return;
     this.#lose(null);
   }
@@ -413,17 +421,77 @@ export class StreamTransport implements Transport, PushSink {
   }
 
   async detach(): Promise<{ readonly stream: Stream; readonly rest: Bytes }> {
+    const released = await this.#release();
+    this.#hasEnded = true;
+    this.#options.onEnd?.(null);
+    for (const end of this.#ends.splice(0)) end.resolve();
+    return released;
+  }
+
+  async #release(): Promise<{ readonly stream: Stream; readonly rest: Bytes }> {
     if (this.#phase !== 'open') throw this.#whyNotWrite();
     this.#phase = 'detached';
     if (this.#source.unsentBytes > 0) await this.#untilWritten();
     this.#source.pushTo(null);
     const late = await this.#source.released?.();
     if (late !== undefined) this.#held.push(late);
-    this.#hasEnded = true;
-    this.#options.onEnd?.(null);
-    for (const end of this.#ends.splice(0)) end.resolve();
     return { stream: this.#stream, rest: concat(this.#held.splice(0)) };
   }
+
+  startTls(context: ClientContext, options: StartTlsClientOptions): Promise<Transport>;
+  startTls(context: ServerContext, options?: StartTlsServerOptions): Promise<Transport>;
+  startTls(
+    context: ClientContext | ServerContext,
+    options: StartTlsClientOptions | StartTlsServerOptions = {},
+  ): Promise<Transport> {
+    return quietIfCancelled(this.beginTls(context, options, new Uint8Array(0)));
+  }
+
+  /** @param early bytes that were received in clear and that the protocol has not made use of */
+  async beginTls(
+    context: ClientContext | ServerContext,
+    options: StartTlsClientOptions | StartTlsServerOptions,
+    early: Uint8Array,
+  ): Promise<Transport> {
+    const { stream, rest } = await this.#release();
+    try {
+      const buffered = new BufferedStream(stream);
+      buffered.unread(rest);
+      buffered.unread(early);
+      this.#successor = buffered;
+      // Nothing came early: TLS is run on the stream itself, which costs less.
+      const below = buffered.bufferedBytes === 0 ? buffered.detach().stream : buffered;
+      this.#successor = below;
+      const tls = await this.#options.run(() =>
+        startTls(below, context as ClientContext, options as StartTlsClientOptions),
+      );
+      const transport = new StreamTransport(tls, this.#protocol, this.#options);
+      transport.setWriteBufferLimits(this.getWriteBufferLimits());
+      this.#successor = transport;
+      transport.begin(true);
+      return transport;
+    } catch (error) {
+      stream.abort();
+      queueMicrotask(() => this.#tellEnd(error as Error));
+      throw error;
+    }
+  }
+
+  /** Runs something on the protocol's behalf: what it throws ends this connection. */
+  guard(body: () => void): void {
+    if (this.#phase === 'open') this.#call(body);
+  }
+}
+
+/** Begins TLS on a transport of this library. */
+export function upgrade(
+  transport: Transport,
+  context: ClientContext | ServerContext,
+  options: StartTlsClientOptions | StartTlsServerOptions,
+  early: Uint8Array,
+): Promise<Transport> {
+  if (!(transport instanceof StreamTransport)) throw new MisuseError('TLS can only be begun on a transport of bowline');
+  return quietIfCancelled(transport.beginTls(context, options, early));
 }
 
 function concat(chunks: readonly Bytes[]): Bytes {
