@@ -9,6 +9,8 @@ export interface HandshakeFacts {
   readonly version: ProtocolVersion;
   /** IANA name. */
   readonly cipherSuite: string;
+  /** Such as `X25519`; `null` where Node does not tell, which is on servers and for hybrid groups. */
+  readonly keyExchangeGroup: string | null;
   /** `null`: none was negotiated. */
   readonly alpnProtocol: string | null;
   /** On a client the name that was checked; on a server the one that the client asked for. */
@@ -29,6 +31,7 @@ export function handshakeFacts(
   return {
     version: socket.getProtocol() === 'TLSv1.3' ? '1.3' : '1.2',
     cipherSuite: socket.getCipher().standardName,
+    keyExchangeGroup: (socket.getEphemeralKeyInfo() as { readonly name?: string } | null)?.name ?? null,
     alpnProtocol: typeof alpnProtocol === 'string' ? alpnProtocol : null,
     sessionReused: socket.isSessionReused(),
     verified,

@@ -220,6 +220,11 @@ export class TlsStream<T extends Stream = Stream> implements HalfCloseableStream
     return this.#facts.cipherSuite;
   }
 
+  /** The group of the key exchange, such as `X25519`; `null` where Node does not tell: on servers, and for hybrid groups. */
+  get keyExchangeGroup(): string | null {
+    return this.#facts.keyExchangeGroup;
+  }
+
   /** The application protocol; `null`: none was negotiated. */
   get alpnProtocol(): string | null {
     return this.#facts.alpnProtocol;
