@@ -4,6 +4,8 @@ import type { HalfCloseableStream } from '../core/stream.ts';
 import { redactAddress } from '../endpoints/address.ts';
 import type { Address } from '../endpoints/address.ts';
 import { connect } from '../endpoints/open.ts';
+import { builtInSchemes } from '../endpoints/schemes/index.ts';
+import { tlsScheme } from '../endpoints/schemes/tls.ts';
 import { failAfter } from '../tasks/timeouts.ts';
 import { cancelRequested } from '../tasks/waiter.ts';
 import type { Children } from './children.ts';
@@ -12,6 +14,11 @@ import { formatDuration } from './quantities.ts';
 
 /** What an address on the command line may do: everything, since whoever writes it could do that anyway. */
 export const allow = ['exec', 'stdio', 'unix', 'file'] as const;
+
+/** TLS reads its files once for all connections of a command. */
+export const schemes = builtInSchemes.map((scheme) =>
+  scheme.name === 'tls' ? tlsScheme({ keepContexts: true }) : scheme,
+);
 
 /**
  * Opens the far side, gives it to `body`, and closes it. `over` aborts when nothing that is sent there can matter any more;
@@ -35,7 +42,7 @@ export function destinationOf(address: Address, connectTimeoutMs: number | undef
 }
 
 /** @throws EndpointFailure it could not be connected to, or not in time */
-async function connectWithin(address: Address, timeoutMs: number | undefined): Promise<HalfCloseableStream> {
+export async function connectWithin(address: Address, timeoutMs: number | undefined): Promise<HalfCloseableStream> {
   const open = (): Promise<HalfCloseableStream> => connect(address, { allow });
   const name = redactAddress(address);
   try {

@@ -7,7 +7,7 @@ import { CancelScope } from '../tasks/cancel-scope.ts';
 import type { Settings } from './arguments.ts';
 import { Children } from './children.ts';
 import { currentBudget } from './connection-budget.ts';
-import { destinationOf } from './destination.ts';
+import { destinationOf, schemes } from './destination.ts';
 import { endableInput } from './endable-input.ts';
 import { SideBroken } from './failure.ts';
 import type { Plan } from './plan.ts';
@@ -28,7 +28,7 @@ export interface RelayWishes {
 /** @throws AddressError, UsageError an address makes no sense, or the two do not go together */
 export function planRelay({ listen, connect, through, settings }: RelayWishes): Plan {
   const near = parseAddress(listen, { role: 'listen' });
-  const far = parseAddress(connect, { role: 'connect' });
+  const far = parseAddress(connect, { role: 'connect', schemes });
   const filter = through === undefined ? undefined : parseAddress(execAddressText(through), { role: 'connect' });
   const [nearScheme, farScheme] = [near.scheme.name, far.scheme.name];
   const isSingle = nearScheme === 'stdio' || nearScheme === 'exec';

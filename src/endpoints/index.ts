@@ -1,7 +1,19 @@
 /** bowline/endpoints: addresses as text, and what they open. The grammar is in docs/addresses.md. */
 export { formatAddress, parseAddress, redactAddress } from './address.ts';
 export type { Address, AddressOptions, ParseAddressOptions } from './address.ts';
-export { file, flag, integer, ipAddress, milliseconds, oneOf, onlyTo, secret, text } from './grammar/option-kinds.ts';
+export {
+  file,
+  flag,
+  integer,
+  ipAddress,
+  listOf,
+  matching,
+  milliseconds,
+  oneOf,
+  onlyTo,
+  secret,
+  text,
+} from './grammar/option-kinds.ts';
 export type { OptionKind, OptionKinds, OptionValues, Permission, Role } from './grammar/option-kinds.ts';
 export { defineGrammar } from './grammar/scheme-grammar.ts';
 export type { SchemeGrammar } from './grammar/scheme-grammar.ts';

@@ -117,3 +117,26 @@ export function file(expects: string): OptionKind<string> {
 export function onlyTo<T>(role: Role, kind: OptionKind<T>): OptionKind<T> {
   return { ...kind, role };
 }
+
+/** Several values in one, separated by commas: `h2,http/1.1`. None of them empty, none twice. */
+export function listOf<T>(kind: OptionKind<T>): OptionKind<readonly T[]> {
+  return {
+    ...kind,
+    expects: `${kind.expects}, or several with commas between them`,
+    parse: (value) => {
+      const items: T[] = [];
+      for (const part of value.split(',')) {
+        const item = kind.parse(part);
+        if (item === undefined || items.includes(item)) return undefined;
+        items.push(item);
+      }
+      return items;
+    },
+    format: (items) => items.map((item) => kind.format(item)).join(','),
+  };
+}
+
+/** A text of which `pattern` matches the whole. */
+export function matching(pattern: RegExp, expects: string): OptionKind<string> {
+  return { expects, parse: (value) => (pattern.test(value) ? value : undefined), format: String };
+}

@@ -88,7 +88,9 @@ function parse<S extends SchemeGrammar>(
     throw wrong({ connect: 'cannot be connected to', listen: 'cannot be listened on', via: 'is not a proxy' }[role]);
   }
   const target = scheme.parseTarget(targetText, role);
-  return { scheme, target, ...parseOptions(optionsText, scheme, schemes, role) };
+  const read = parseOptions(optionsText, scheme, schemes, role);
+  scheme.checkOptions?.(read.options, role);
+  return { scheme, target, ...read };
 }
 
 function schemeName(text: string): string | undefined {

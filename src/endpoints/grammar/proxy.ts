@@ -1,9 +1,10 @@
-/** Proxies on the way to a host, `via=`: `socks5://…`, `socks4a://…`, `http://…`. */
+/** Proxies on the way to a host, `via=`: `socks5://…`, `socks4a://…`, `http://…`, `https://…`. */
 import { AddressError } from '../../core/errors.ts';
 import { flag, milliseconds, onlyTo } from './option-kinds.ts';
 import type { ProxyTarget } from './proxy-target.ts';
 import { formatProxyTarget, parseProxyTarget, redactProxyTarget } from './proxy-target.ts';
 import { defineGrammar } from './scheme-grammar.ts';
+import { checkTlsOptions, tlsOptionKinds } from './tls.ts';
 
 const handshakeTimeoutMs = onlyTo('connect', milliseconds(1));
 const formats = { formatTarget: formatProxyTarget, redactTarget: redactProxyTarget };
@@ -48,15 +49,36 @@ export const httpProxyGrammar = defineGrammar({
   roles: ['via'],
   optionsAfter: '#',
   options: { handshakeTimeoutMs, allowCleartext: onlyTo('connect', flag()) },
-  parseTarget: (text): ProxyTarget => {
-    const target = parseProxyTarget(text, 'http');
-    if (target.username?.includes(':') === true) throw refusal('a user cannot have a colon');
-    if (/\p{Cc}/u.test(`${target.username ?? ''}${target.password ?? ''}`))
-      throw refusal('user and password cannot have control characters');
-    return target;
-  },
+  parseTarget: (text) => parseHttpProxy(text, 'http'),
   ...formats,
 });
+
+export const httpsProxyGrammar = defineGrammar({
+  name: 'https',
+  form: 'https://user:password@host:port',
+  roles: ['via'],
+  optionsAfter: '#',
+  options: {
+    handshakeTimeoutMs,
+    ca: onlyTo('connect', tlsOptionKinds.ca),
+    pin: onlyTo('connect', tlsOptionKinds.pin),
+    cert: onlyTo('connect', tlsOptionKinds.cert),
+    key: onlyTo('connect', tlsOptionKinds.key),
+    passphrase: onlyTo('connect', tlsOptionKinds.passphrase),
+    serverName: tlsOptionKinds.serverName,
+  },
+  parseTarget: (text) => parseHttpProxy(text, 'https'),
+  checkOptions: checkTlsOptions,
+  ...formats,
+});
+
+function parseHttpProxy(text: string, scheme: string): ProxyTarget {
+  const target = parseProxyTarget(text, scheme);
+  if (target.username?.includes(':') === true) throw refusal('a user cannot have a colon');
+  if (/\p{Cc}/u.test(`${target.username ?? ''}${target.password ?? ''}`))
+    throw refusal('user and password cannot have control characters');
+  return target;
+}
 
 function refusal(reason: string): AddressError {
   return new AddressError(`bad proxy address: ${reason}`, reason);

@@ -34,6 +34,12 @@ export interface SchemeGrammar<T = unknown, O extends OptionKinds = OptionKinds>
   formatTarget(target: T): string;
   /** Like `formatTarget` without secrets; default: there are none. */
   redactTarget?(target: T): string;
+  /**
+   * Checks the options together, where they have to do with each other.
+   *
+   * @throws AddressError whose `reason` repeats nothing that could be a secret
+   */
+  checkOptions?(options: Readonly<Record<string, unknown>>, role: Role | 'via' | undefined): void;
 }
 
 /** Lets TypeScript find the types of target and options. */
