@@ -8,6 +8,7 @@ import type { KeyAlgorithm } from '../trust/authority/key-algorithm.ts';
 import { commandTable } from './command-table.ts';
 import type { CommandName, CommandRow } from './command-table.ts';
 import { parseCount, parseDuration, parseSize } from './quantities.ts';
+import { withTlsFlags } from './tls-flags.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface Settings {
@@ -56,7 +57,13 @@ export type Command =
       readonly through: string | undefined;
       readonly settings: Settings;
     }
-  | { readonly name: 'connect'; readonly address: string; readonly settings: Settings }
+  | {
+      readonly name: 'connect';
+      readonly address: string;
+      /** --info */
+      readonly info: boolean;
+      readonly settings: Settings;
+    }
   | { readonly name: 'serve'; readonly address: string; readonly service: Service; readonly settings: Settings }
   | { readonly name: 'cert'; readonly wishes: CertificateWishes };
 
@@ -111,13 +118,13 @@ export function parseArguments(words: readonly string[]): Command {
   if (operands.length !== row.operands.length) {
     throw new UsageError(`${row.name} takes ${row.operands.join(' and ')}; see 'bowline help ${row.name}'`);
   }
-  const [one = '', two = ''] = operands;
+  const [one = '', two = ''] = withTlsFlags(operands, flagsOf(values));
   const settings = settingsOf(row, values);
   switch (row.name) {
     case 'relay':
       return { name: 'relay', listen: one, connect: two, through: textOf(values['through']), settings };
     case 'connect':
-      return { name: 'connect', address: one, settings };
+      return { name: 'connect', address: one, info: values['info'] === true, settings };
     case 'serve':
       return { name: 'serve', address: one, service: serviceOf(values), settings };
     case 'cert':
@@ -248,6 +255,13 @@ function certificateWishes(folder: string, values: Values): CertificateWishes {
     force: values['force'] === true,
     json: values['json'] === true,
   };
+}
+
+/** Those that repeat as one text, as the options of addresses have it. */
+function flagsOf(values: Values): Record<string, string | boolean | undefined> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]),
+  );
 }
 
 function textsOf(value: Values[string]): string[] {

@@ -2,6 +2,8 @@
  * The commands and their options, as one table. The parser and the help are both made from it, so an option cannot be
  * taken without being explained, nor the other way round.
  */
+import { tlsClientOptionRows, tlsOptionRows } from './tls-flags.ts';
+
 export type CommandName = 'relay' | 'connect' | 'serve' | 'cert';
 
 export interface OptionRow {
@@ -76,7 +78,17 @@ export const commandTable: readonly CommandRow[] = [
       'The end of one direction is passed on and the other goes on, until both have ended.',
       'LISTEN may also be stdio: or exec:command, for one connection.',
     ],
-    options: [through, maxConnections, maxChildren, idleTimeout, connectTimeout, drain, workers, ...common],
+    options: [
+      through,
+      maxConnections,
+      maxChildren,
+      idleTimeout,
+      connectTimeout,
+      drain,
+      workers,
+      ...tlsClientOptionRows,
+      ...common,
+    ],
     examples: [
       ['bowline relay tcp::8080 tcp:example.org:80', 'forward a port'],
       ['bowline relay tcp:127.0.0.1:5432 unix:/run/postgresql/.s.PGSQL.5432', 'reach a Unix socket over TCP'],
@@ -93,10 +105,18 @@ export const commandTable: readonly CommandRow[] = [
       'The end of the input is passed on (as with nc -N); what the peer then still sends is printed.',
       "If the input is a terminal, the peer's end ends the command.",
     ],
-    options: [idleTimeout, connectTimeout, { ...drain, about: drain.about.replace('10s', '1s') }, ...common],
+    options: [
+      { name: 'info', about: 'tls: show the handshake and the certificates instead, and whether they are accepted' },
+      idleTimeout,
+      connectTimeout,
+      { ...drain, about: drain.about.replace('10s', '1s') },
+      ...tlsClientOptionRows,
+      ...common,
+    ],
     examples: [
       ['bowline connect tcp:localhost:4040', 'talk to a server'],
       ['bowline connect tcp:backup:9000 < disk.img', 'send a file; status 0 only if all of it was taken'],
+      ['bowline connect --info tls:example.org:443', 'what a server is, and whether it is trusted'],
       ["ssh -o ProxyCommand='bowline connect tcp:%h:%p' host", 'as the transport of another program'],
     ],
   },
@@ -115,6 +135,7 @@ export const commandTable: readonly CommandRow[] = [
       idleTimeout,
       drain,
       workers,
+      ...tlsOptionRows,
       ...common,
     ],
     examples: [

@@ -11,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 
 import { AddressError } from '../core/errors.ts';
+import { describeReport, setReporter } from '../observe/index.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { parseArguments } from './arguments.ts';
 import type { Command } from './arguments.ts';
@@ -45,6 +46,10 @@ export async function runCommand(words: readonly string[], script: string): Prom
     process.stdout.write(plan);
     return exitStatus.ok;
   }
+  setReporter((event) => {
+    // What a handler throws is told with its connection.
+    if (event.kind !== 'handler-error') messages.say(describeReport(event).text);
+  });
   const interruption = new Interruption();
   const print = plan.outputIsData
     ? messages.raw.bind(messages)
@@ -88,6 +93,10 @@ async function planOf(command: Command, messages: Messages): Promise<Plan | stri
       return checked(planRelay(command));
     }
     case 'connect': {
+      if (command.info) {
+        const { planInfo } = await import('./tls-info.ts');
+        return checked(planInfo(command.address, command.settings));
+      }
       const { planConnect } = await import('./connect.ts');
       return checked(planConnect(command.address, command.settings));
     }

@@ -18,9 +18,11 @@ ${commandTable.map(({ name, about, operands }) => `  ${[name, ...operands].join(
 Addresses:
   tcp:HOST:PORT         tcp:127.0.0.1:8080, tcp:[::1]:8080; to listen on every address tcp::8080,
                         on any free port tcp:HOST:0
+  tls:HOST:PORT         tls:example.org:443; TCP with TLS, see --ca, --pin, --cert, --key
   unix:PATH             unix:/run/app.sock
   exec:COMMAND          exec:cat -n; run without a shell, its input and output are the stream
   stdio:                standard input and output
+  …?via=PROXY           through socks5://HOST:PORT, http://HOST:PORT, https://HOST:PORT
 
 Durations have a unit: 500ms, 30s, 5m, 2h. Sizes may have one: 4096, 64KiB, 10MB.
 

@@ -13,7 +13,6 @@ import { redactAddress } from '../endpoints/address.ts';
 import type { Address } from '../endpoints/address.ts';
 import { listen } from '../endpoints/open.ts';
 import type { EndpointListener } from '../endpoints/scheme.ts';
-import { describeReport, setReporter } from '../observe/index.ts';
 import { serveListeners } from '../sockets/index.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { currentTime } from '../tasks/environment.ts';
@@ -43,26 +42,18 @@ export async function serveUntilStopped(
   { handled, waiting }: ConnectionBudget,
   onListening: (addresses: readonly string[]) => void,
 ): Promise<void> {
-  const { messages, settings, interruption } = run;
-  const reporterBefore = setReporter((event) => {
-    // What a handler throws is told with its connection.
-    if (event.kind !== 'handler-error') messages.say(describeReport(event).text);
-  });
-  try {
-    const listeners = await listenOn(address, { acceptQueue: waiting, maxConnections: handled + waiting });
-    await serveListeners(
-      (stream) => Connection.run(run, peerOf(stream), service.to, (connection) => service.handle(connection, stream)),
-      listeners,
-      {
-        maxConnections: handled,
-        stop: interruption.stop,
-        drainMs: settings.drainMs,
-        started: (all) => onListening(all.map(boundAddress)),
-      },
-    );
-  } finally {
-    setReporter(reporterBefore);
-  }
+  const { settings, interruption } = run;
+  const listeners = await listenOn(address, { acceptQueue: waiting, maxConnections: handled + waiting });
+  await serveListeners(
+    (stream) => Connection.run(run, peerOf(stream), service.to, (connection) => service.handle(connection, stream)),
+    listeners,
+    {
+      maxConnections: handled,
+      stop: interruption.stop,
+      drainMs: settings.drainMs,
+      started: (all) => onListening(all.map((listener) => boundAddress(address, listener))),
+    },
+  );
 }
 
 /** Serves the one stream that there is, such as standard input and output. */
@@ -106,8 +97,8 @@ function peerOf(stream: HalfCloseableStream): string {
 }
 
 /** In the words of the address grammar, so that it can be connected to. */
-function boundAddress(listener: Listener<HalfCloseableStream>): string {
+function boundAddress({ scheme }: Address, listener: Listener<HalfCloseableStream>): string {
   const address = attributeOf(listener, localAddress);
   if (address === undefined) return 'unknown';
-  return address.family === 'unix' ? formatSocketAddress(address) : `tcp:${formatSocketAddress(address)}`;
+  return address.family === 'unix' ? formatSocketAddress(address) : `${scheme.name}:${formatSocketAddress(address)}`;
 }

@@ -4,10 +4,12 @@
  * When bytes are copied between two streams and one of them breaks, the error has to say which; so each is wrapped in a
  * Side, and what it throws names its address. Cancellation passes through untouched, and so do errors of the program.
  */
+import { attributeOf } from '../core/attributes.ts';
 import { BrokenResourceError } from '../core/errors.ts';
 import type { HalfCloseableStream } from '../core/stream.ts';
 import { receiveInto } from '../streams/receive-into.ts';
 import { lengthOf } from '../streams/stream-arguments.ts';
+import { tlsVersion } from '../tls/attributes.ts';
 import { SideBroken } from './failure.ts';
 import { wrapStream } from './wrapped-stream.ts';
 
@@ -54,6 +56,8 @@ export function sideOf(stream: HalfCloseableStream, address: string, onMoved: On
       }
     },
     sendEof: async () => {
+      // TLS 1.2 cannot end one direction. What the peer has to say is worth more than that it learns of the end.
+      if (attributeOf(stream, tlsVersion) === '1.2') return;
       try {
         await stream.sendEof();
       } catch (error) {

@@ -35,6 +35,6 @@ test('the help of a command names all its options, and all its examples are comm
 test('the overview names every command, every scheme and every exit status', () => {
   const text = overview();
   for (const { name } of commandTable) assert.match(text, new RegExp(`^ {2}${name} `, 'm'));
-  for (const scheme of ['tcp:', 'unix:', 'exec:', 'stdio:']) assert.ok(text.includes(`  ${scheme}`), scheme);
+  for (const scheme of ['tcp:', 'tls:', 'unix:', 'exec:', 'stdio:']) assert.ok(text.includes(`  ${scheme}`), scheme);
   for (const status of ['0', '1', '2', '130', '143']) assert.match(text, new RegExp(`\\b${status}\\b`));
 });
