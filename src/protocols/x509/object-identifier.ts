@@ -14,21 +14,20 @@ const MAX_OID_BYTES = 64;
 export function decodeObjectIdentifier(contents: Uint8Array): string | undefined {
   if (contents.length === 0 || contents.length > MAX_OID_BYTES) return undefined;
   if (((contents.at(-1) as number) & 0x80) !== 0) return undefined;
-  const arcs: bigint[] = [];
-  let arc = 0n;
+  let dotted = '';
+  let arc: number | bigint = 0;
   let first = true;
   for (const octet of contents) {
     if (first && octet === 0x80) return undefined;
-    arc = (arc << 7n) | BigInt(octet & 0x7f);
+    // BigInt is slow, and a long CRL has an OID in every entry: only arcs that need it get it.
+    arc =
+      typeof arc === 'number' && arc < 2 ** 45 ? arc * 128 + (octet & 0x7f) : BigInt(arc) * 128n + BigInt(octet & 0x7f);
     first = (octet & 0x80) === 0;
-    if (first) {
-      arcs.push(arc);
-      arc = 0n;
-    }
+    if (!first) continue;
+    dotted = dotted === '' ? headOf(arc) : `${dotted}.${arc}`;
+    arc = 0;
   }
-  const head = arcs[0] as bigint;
-  const root = head < 80n ? head / 40n : 2n;
-  return [root, head - root * 40n, ...arcs.slice(1)].join('.');
+  return dotted;
 }
 
 /**
@@ -47,4 +46,10 @@ export function encodeObjectIdentifier(dotted: string): Bytes {
     for (const group of groups.reverse()) writer.u8(group);
   }
   return writer.take();
+}
+
+/** The two arcs in the first group. */
+function headOf(group: number | bigint): string {
+  if (group < 80) return `${group < 40 ? 0 : 1}.${Number(group) % 40}`;
+  return `2.${typeof group === 'number' ? group - 80 : group - 80n}`;
 }

@@ -100,7 +100,26 @@ test('others of the same name with other keys are not told as bad signatures', (
   const right = authority('a', 'nowhere');
   const others = ['x', 'y'].map((name) => authority('a', 'nowhere', { key: key(name) }));
   refused(() => verify(server('a'), [...others, right], root), 'unknown-issuer', 1);
+  refused(
+    () => verify(server('a'), [authority('a', 'nowhere', { notBefore: NOW }), ...others], root),
+    'unknown-issuer',
+    1,
+  );
   refused(() => verify(server('a'), others, root), 'bad-signature', 0);
+});
+
+test('an error of the cryptography itself comes out untouched', () => {
+  const own = new Error('own');
+  const crypto = {
+    ...nodeCrypto,
+    verifySignature: () => {
+      throw own;
+    },
+  };
+  assert.throws(
+    () => verify(server('root'), [], root, { crypto }),
+    (error) => error === own,
+  );
 });
 
 test('more certificates or bytes than a peer may send are refused before anything is looked at', () => {
