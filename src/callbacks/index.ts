@@ -9,3 +9,5 @@ export type { ConnectionHandlers } from './connection.ts';
 export type { ReadDelimiter } from './read-delimiter.ts';
 export { Server } from './server.ts';
 export type { ConnectionMaker } from './server.ts';
+export { createDatagramEndpoint } from './datagram.ts';
+export type { DatagramOptions, DatagramProtocol, DatagramTarget, DatagramTransport } from './datagram.ts';
