@@ -64,7 +64,7 @@ async function upgrade(
   options: StartTlsClientOptions | StartTlsServerOptions,
 ): Promise<TlsStream> {
   const { pipelined = 'refuse', ...rest } = options;
-  if (pipelined !== 'refuse' && pipelined !== 'tls') throw new TypeError(`pipelined is 'refuse' or 'tls'`);
+  if (!['refuse', 'tls'].includes(pipelined)) throw new TypeError(`pipelined is 'refuse' or 'tls'`);
   const isClient = settingsOf(context).side === 'client';
   const secure = (transport: Stream): TlsStream =>
     isClient
@@ -96,7 +96,7 @@ async function upgrade(
 /** Takes the stream away from its user, buffers and all. */
 function takeOver(stream: Stream): { readonly transport: Stream; readonly early: Uint8Array } {
   if (!(stream instanceof BufferedStream)) return { transport: handedOver(stream), early: new Uint8Array(0) };
-  const { stream: below, rest } = stream.detach();
+  const { stream: below, rest } = (stream as BufferedStream).detach();
   return { transport: handedOver(below), early: rest };
 }
 

@@ -18,6 +18,8 @@ import type { Bytes } from '../../core/bytes.ts';
 export interface TransportUser {
   /** Records to be sent, in order; the memory is the callee's. */
   onRecords(records: Uint8Array[]): void;
+  /** Node takes no more records; why, it says a tick later. */
+  onDestroyed(): void;
 }
 
 type Handler = (chunk: Bytes) => void;
@@ -100,6 +102,7 @@ export class EngineTransport {
 
   destroy(): this {
     this.#onData = undefined;
+    this.#user.onDestroyed();
     return this;
   }
 }

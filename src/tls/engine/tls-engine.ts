@@ -28,6 +28,8 @@ export interface EngineUser {
   onPlaintext(chunk: Bytes): void;
   /** The peer has ended its direction properly. */
   onCloseNotify(): void;
+  /** Nothing that is fed will be heard any more; a failure follows, unless it was asked for. */
+  onDeaf(): void;
   /** TLS is over: a fatal alert from either side, or a record that is none. */
   onFailure(error: Error): void;
   /** What was last given to `write` is encrypted and was reported by `onRecords`; another write may follow. */
@@ -121,6 +123,10 @@ export class TlsEngine implements ReadSink {
 
   onRecords(records: Uint8Array[]): void {
     if (!this.#isOver) this.#user.onRecords(records);
+  }
+
+  onDestroyed(): void {
+    this.#user.onDeaf();
   }
 
   // For the reads of the socket

@@ -138,6 +138,11 @@ export class StrictLink implements Link, EngineUser, InboundRecordsUser, Outboun
     this.#user.onCloseNotify();
   }
 
+  onDeaf(): void {
+    // Else a flood would be received until the failure is told.
+    this.#inbound.stop();
+  }
+
   onWritten(): void {
     this.isEncrypting = false;
     this.#user.onProgress();
