@@ -16,6 +16,7 @@ import {
   extendedKeyUsage,
   keyIdentifier,
   keyUsage,
+  mustStaple,
   nameConstraints,
   subjectAltName,
   subjectKeyIdentifier,
@@ -52,6 +53,8 @@ export interface LeafOptions extends IssueOptions {
   readonly names?: readonly string[] | undefined;
   /** Default `['server']`; empty: without the extension, so for anything. */
   readonly purposes?: readonly Purpose[] | undefined;
+  /** Its server promises to staple an OCSP response always (RFC 7633). Default false. */
+  readonly mustStaple?: boolean | undefined;
 }
 
 export interface AuthorityOptions extends IssueOptions {
@@ -182,6 +185,7 @@ function leafProfile(options: LeafOptions, hasNoSubject: boolean): Extension[] {
     keyUsage('digitalSignature'),
     ...(purposes.length === 0 ? [] : [extendedKeyUsage(...purposes)]),
     ...(names.length === 0 ? [] : [subjectAltName(names, hasNoSubject)]),
+    ...(options.mustStaple === true ? [mustStaple()] : []),
   ];
 }
 

@@ -3,11 +3,9 @@ import { createHash } from 'node:crypto';
 
 import type { Bytes } from '../../core/bytes.ts';
 import { DerReader } from '../../protocols/x509/der-reader.ts';
-import { contextPrimitive } from '../../protocols/x509/der-tag.ts';
 import {
   boolean,
   explicit,
-  ia5String,
   implicit,
   integer,
   namedBits,
@@ -32,7 +30,7 @@ export function extensionList(extensions: readonly Extension[]): Bytes {
   return sequence(...extensions.map(encodeExtension));
 }
 
-export function encodeExtension({ oid: id, critical, value }: Extension): Bytes {
+function encodeExtension({ oid: id, critical, value }: Extension): Bytes {
   // DEFAULT FALSE: DER has no element for it.
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
 }
@@ -109,12 +107,6 @@ export function authorityKeyIdentifier(identifier: Uint8Array): Extension {
 
 export function crlNumber(number: number): Extension {
   return { oid: '2.5.29.20', critical: false, value: integer(number) };
-}
-
-/** Where responses of OCSP are to be had (RFC 5280 §4.2.2.1). */
-export function ocspLocation(url: string): Extension {
-  const location = ia5String(url, contextPrimitive(6));
-  return { oid: '1.3.6.1.5.5.7.1.1', critical: false, value: sequence(sequence(oid('1.3.6.1.5.5.7.48.1'), location)) };
 }
 
 /** "Must staple" (RFC 7633): the server always sends an OCSP response (feature 5). */

@@ -208,6 +208,14 @@ test('an extension replaces the one of its kind, and others are added', () => {
   );
 });
 
+test('a certificate whose server must staple says so', () => {
+  const root = Authority.root();
+  const promises = (mustStaple: boolean): unknown =>
+    parseCertificate(root.issue({ mustStaple }).certificate).extensions.tlsFeature;
+  assert.equal(promises(false), undefined);
+  assert.deepEqual(promises(true), new Set([5]));
+});
+
 test('serial numbers are positive, of 16 octets and different', () => {
   const root = Authority.root();
   const serials = Array.from({ length: 50 }, () => parseCertificate(root.issue().certificate).serial);
