@@ -15,6 +15,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 
+import { attributeOf } from 'bowline/core';
+import { connect, listen } from 'bowline/endpoints';
+import { tlsPeer } from 'bowline/tls';
+
 import { parseArguments } from '#src/cli/arguments.js';
 import { makeCertificate } from '#src/cli/cert.js';
 import { describeFailure, EndpointFailure } from '#src/cli/failure.js';
@@ -193,4 +197,25 @@ test('openssl accepts what was made, for its names and its use and no others', {
   assert.notEqual(verdict('api.test.pem', '-purpose', 'sslclient'), 0);
   assert.equal(verdict('client.pem', '-purpose', 'sslclient'), 0);
   assert.notEqual(verdict('client.pem', '-purpose', 'sslserver'), 0);
+});
+
+test('what was made is accepted by a bowline client that is given the authority, on both sides', async (t) => {
+  const folder = temporaryFolder(t);
+  cert(folder);
+  cert(folder, '--client', '--alg', 'ed25519');
+  const path = (name: string): string => join(folder, name);
+  const allow = ['file'] as const;
+  const [listener] = await listen(
+    `tls:127.0.0.1:0?cert=${path('localhost.pem')}&key=${path('localhost-key.pem')}&ca=${path('ca.pem')}`,
+    { allow },
+  );
+  assert.ok(listener?.address?.family === 4);
+  const accepted = listener.accept();
+  const server = `tls:localhost:${listener.address.port}?ca=${path('ca.pem')}`;
+  const stream = await connect(`${server}&cert=${path('client.pem')}&key=${path('client-key.pem')}`, { allow });
+  const [peer] = attributeOf(await accepted, tlsPeer)?.certificates ?? [];
+  assert.equal(peer?.subject, 'CN=client');
+  stream.abort();
+  (await accepted).abort();
+  await listener.close();
 });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BrokenResourceError, IncompleteRead, ProtocolError } from 'bowline/core';
+import fc from 'fast-check';
+
+import { BowlineError, BrokenResourceError, IncompleteRead, ProtocolError } from 'bowline/core';
 import { BufferedStream } from 'bowline/streams';
 import { openNursery } from 'bowline/tasks';
 import { memoryStreamPair } from 'bowline/testing';
@@ -357,4 +359,34 @@ test('the name of the server is escaped in XML', async () => {
   ];
   const { error } = await talk('xmpp', script, `a' b='<`);
   assert.match(String(error), /does not offer TLS/);
+});
+
+test('whatever a server says, the dialogue ends: agreed, or with an error of the library', async () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '220 x\r\n',
+      '250-STARTTLS\r\n',
+      '250 STARTTLS\r\n',
+      '* OK\r\n',
+      'a1 OK\r\n',
+      '+OK\r\n',
+      features,
+      '<proceed',
+      '/>',
+      '>',
+    ),
+    fc.constantFrom('S', 'N', ldapYes, '\x30\x84\0\0\x0f\xff', '\x30', '\x02\x01\x01\x78', '\r\n', '\n'),
+    fc.uint8Array({ maxLength: 20 }).map((noise) => Buffer.from(noise).toString('latin1')),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...(Object.keys(dialogues) as Protocol[])),
+      fc.array(piece),
+      async (protocol, said) => {
+        const { error } = await talk(protocol, [['>', said.join('')]]);
+        assert.ok(error === undefined || error instanceof BowlineError, String(error));
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });
