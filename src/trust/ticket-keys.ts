@@ -8,9 +8,9 @@
  *     ├─ seals ──┼─ opens ───┤ gone                key 1
  *                ├─ seals ───┼─ opens ───┤ gone    key 2
  *
- * A ticket is bound to what was negotiated when it was made: the server's name, the application protocol, and whether
- * clients had to authenticate. Opened under any other circumstances it does not open, so that a session that was made with one virtual
- * host, or where nobody asked for a certificate, cannot be carried over to another.
+ * A ticket is bound to its circumstances: to the server's name or certificate, the application protocols, and whether clients have
+ * to authenticate. Under any other it does not open, so that a session that was made with one virtual host, or where
+ * nobody asked for a certificate, cannot be carried over to another. How is for the shells: `openssl-tickets.ts` for TLS.
  *
  * Several servers behind a balancer share keys: one makes them (`generate`) and hands them to the others whenever `onRotate`
  * says so (`export`; those `import` them once and `update` afterwards). One that imports never makes a key of its own, for

@@ -12,6 +12,7 @@ import { createServer } from 'node:tls';
 import type { Server, TLSSocket } from 'node:tls';
 
 import type { Identity } from '../../trust/identity.ts';
+import { TICKET_LIFETIME_SECONDS, useTicketKeys } from '../../trust/openssl-tickets.ts';
 import type { ServerSettings } from '../../trust/settings.ts';
 import { secretOf } from './client-engine.ts';
 import type { EngineTransport } from './engine-transport.ts';
@@ -72,6 +73,7 @@ function makeServer(settings: ServerSettings, identity: Identity | undefined): S
     requestCert: clientAuth !== 'none',
     rejectUnauthorized: false,
     handshakeTimeout: NO_TIMEOUT_MS,
+    sessionTimeout: TICKET_LIFETIME_SECONDS,
     ...(alpnProtocols.length === 0 ? undefined : { ALPNProtocols: [...alpnProtocols] }),
     ...(psk === undefined
       ? undefined
@@ -80,6 +82,8 @@ function makeServer(settings: ServerSettings, identity: Identity | undefined): S
           ...(psk.hint === undefined ? undefined : { pskIdentityHint: psk.hint }),
         }),
   });
+  if (canResume(settings))
+    useTicketKeys(server, settings.ticketKeys, { certificate: identity?.chain[0], alpnProtocols, clientAuth });
   server.on('secureConnection', function (this: Face, socket: TLSSocket) {
     const engine = this[engineOf];
     engine.useSocket(socket);
