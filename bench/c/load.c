@@ -8,6 +8,9 @@
  *   open HOST PORT PID COUNT   connect COUNT sockets to the server; PID is the server's, to read its CPU time  {"open":COUNT}
  *   idle COUNT                 COUNT more sockets that stay idle (from 127.0.0.2, 127.0.0.3, ...)              {"idle":COUNT}
  *   exchange MS REQ RESP       keep one request of REQ bytes in flight per socket, each answered by RESP bytes   a window
+ *   udp HOST PORT PID          one UDP socket to load a server with                                            {"open":1}
+ *   udp-echo MS WINDOW BYTES   keep WINDOW datagrams of BYTES in flight, each of which comes back                a window
+ *   udp-source COUNT BYTES     ask for COUNT datagrams of BYTES, sent as fast as the server can                  a window
  *   sink BYTES | source BYTES  one fresh connection: send BYTES in pieces of 64 KiB, or read them, to the end    a window
  *   handshakes MS              connect, shake hands and close, one after another, without resumption             a window
  *
@@ -20,7 +23,8 @@
  *
  * Invariants.  No request is pipelined.  A window begins and ends on a silent server: the last answers are awaited, then
  * two milliseconds pass, because the kernel brings schedstat of a running thread up to date only at its clock ticks.
- * Any socket error is fatal: a bench that lost a connection has measured something else.
+ * A datagram that gets lost is not: after 20 ms of silence the window is filled again, and of a source what was sent counts.
+ * Any other socket error is fatal: a bench that lost a connection has measured something else.
  * harness/load-worker.mjs speaks the same protocol, more slowly, where there is no C compiler.
  */
 #define _GNU_SOURCE
@@ -30,6 +34,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -307,6 +312,70 @@ static void handshakes(uint64_t ms) {
     end_window(done);
 }
 
+static int udp_socket = -1;
+
+static void open_udp(void) {
+    int buffer = 8 << 20;
+    udp_socket = socket(AF_INET, SOCK_DGRAM, 0);
+    if (udp_socket < 0) fail("socket");
+    /* Forced only as root; else what the system allows. */
+    if (setsockopt(udp_socket, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof buffer))
+        setsockopt(udp_socket, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+}
+
+static void send_datagram(const char *data, size_t size) {
+    if (sendto(udp_socket, data, size, 0, (struct sockaddr *)&server, sizeof server) != (ssize_t)size) fail("sendto");
+}
+
+/* The next datagram's length; -1 after `ms` of silence. */
+static ssize_t receive_datagram(int ms) {
+    ssize_t got = recv(udp_socket, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got >= 0) return got;
+    struct pollfd interest = {.fd = udp_socket, .events = POLLIN};
+    if (poll(&interest, 1, ms) == 0) return -1;
+    return recv(udp_socket, bytes, sizeof bytes, 0);
+}
+
+static void udp_echo(uint64_t ms, int window, size_t size) {
+    static char request[2048];
+    if (size > sizeof request || size < sizeof(uint64_t)) fail("sizes");
+    start_window();
+    uint64_t end = start.wall + ms * 1000000, operations = 0;
+    int in_flight = 0;
+    for (uint64_t at = start.wall; at < end || in_flight > 0; at = now()) {
+        for (; in_flight < window && at < end; in_flight++) {
+            at = now();
+            memcpy(request, &at, sizeof at);
+            send_datagram(request, size);
+        }
+        if (receive_datagram(20) < 0) {
+            in_flight = 0;
+            continue;
+        }
+        uint64_t sent_at;
+        memcpy(&sent_at, bytes, sizeof sent_at);
+        uint64_t us = (now() - sent_at) / 1000;
+        histogram[us > HISTOGRAM_US ? HISTOGRAM_US : us]++;
+        operations++;
+        in_flight--;
+    }
+    end_window(operations);
+}
+
+static void udp_source(uint64_t count, size_t size) {
+    char request[64];
+    snprintf(request, sizeof request, "%llu %zu", (unsigned long long)count, size);
+    start_window();
+    send_datagram(request, strlen(request));
+    /* One byte means that all have been sent. */
+    for (ssize_t got = 0; got != 1;) {
+        got = receive_datagram(STALL_MS);
+        if (got < 0) fail("the server has stalled");
+    }
+    end_window(count);
+    while (receive_datagram(5) >= 0) continue;
+}
+
 int main(void) {
     struct rlimit files;
     char line[256], host[64];
@@ -325,6 +394,15 @@ int main(void) {
             if (inet_pton(AF_INET, host, &server.sin_addr) != 1) fail("host");
             open_sockets(count);
             printf("{\"open\":%d}\n", socket_count);
+        } else if (sscanf(line, "udp-echo %llu %u %u", &amount, &request, &response) == 3) {
+            udp_echo(amount, (int)request, response);
+        } else if (sscanf(line, "udp-source %llu %u", &amount, &request) == 2) {
+            udp_source(amount, request);
+        } else if (sscanf(line, "udp %63s %d %d", host, &port, &server_pid) == 3) {
+            server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+            if (inet_pton(AF_INET, host, &server.sin_addr) != 1) fail("host");
+            open_udp();
+            printf("{\"open\":1}\n");
         } else if (sscanf(line, "idle %d", &count) == 1) {
             open_idle(count);
             printf("{\"idle\":%d}\n", idle_count);

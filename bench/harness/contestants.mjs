@@ -27,6 +27,7 @@ const variants = [
  */
 export function contestants(machine, workload) {
   if (workload.tls) return tlsContestants(machine);
+  if (workload.kind.startsWith('udp')) return udpContestants(machine, workload);
   const host = nodeNet(machine.nodes[0]);
   const rival = { family: /** @type {const} */ ('rival'), nodeMajor: null, reference: host };
   /** @type {Contestant[]} */
@@ -134,6 +135,46 @@ function tlsContestants(machine) {
     });
   }
   return all;
+}
+
+/** The same for UDP: node:dgram as its users write it, and bowline by callback, by receive() and connected. */
+const udpVariants = [
+  { variant: 'dgram', file: 'node-dgram.mjs', title: 'node:dgram', kinds: ['udp-echo', 'udp-source'] },
+  { variant: 'dgram-connected', file: 'node-dgram.mjs', title: 'node:dgram, connected', kinds: ['udp-source'] },
+  { variant: 'onDatagram', file: 'bowline-udp.mjs', title: 'bowline, onDatagram', kinds: ['udp-echo'] },
+  { variant: 'receive', file: 'bowline-udp.mjs', title: 'bowline, receive()', kinds: ['udp-echo'] },
+  { variant: 'send', file: 'bowline-udp.mjs', title: 'bowline, UdpSocket', kinds: ['udp-source'] },
+  { variant: 'send-connected', file: 'bowline-udp.mjs', title: 'bowline, UdpChannel', kinds: ['udp-source'] },
+  {
+    variant: 'nowait-connected',
+    file: 'bowline-udp.mjs',
+    title: 'bowline, UdpChannel, sendNowait',
+    kinds: ['udp-source'],
+  },
+];
+
+/**
+ * Loaded from C only: a generator on dgram would be slower than what it loads.
+ *
+ * @param {import('./machine.mjs').Machine} machine
+ * @param {import('./workloads.mjs').Workload} workload
+ * @returns {Contestant[]}
+ */
+function udpContestants(machine, workload) {
+  if (machine.c === null) return [];
+  return machine.nodes.flatMap((engine) =>
+    udpVariants
+      .filter(({ kinds }) => kinds.includes(workload.kind))
+      .map(({ variant, file, title }) => ({
+        name: `${title} (Node ${engine.major})`,
+        family: /** @type {'bowline' | 'rival'} */ (file.startsWith('bowline') ? 'bowline' : 'rival'),
+        variant,
+        engine: `Node ${engine.version}`,
+        nodeMajor: engine.major,
+        reference: `node:dgram (Node ${engine.major})`,
+        argv: (kind) => [engine.binary, server(file), kind, variant],
+      })),
+  );
 }
 
 /** @param {import('./machine.mjs').NodeEngine} engine */

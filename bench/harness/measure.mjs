@@ -118,7 +118,10 @@ export async function start(machine, workload, contestant) {
     machine.onLoadCore(program ? [program] : [process.execPath, worker]),
   );
   const connections = workload.unit === 'connection' ? 0 : workload.connections;
-  await load.ask(`open 127.0.0.1 ${port} ${server.pid} ${connections}`, ANSWER_MS);
+  const open = workload.kind.startsWith('udp')
+    ? `udp 127.0.0.1 ${port} ${server.pid}`
+    : `open 127.0.0.1 ${port} ${server.pid} ${connections}`;
+  await load.ask(open, ANSWER_MS);
   return { contestant, server, load, windows: [] };
 }
 
@@ -162,11 +165,7 @@ async function warmUp(runner, workload, windowMs) {
  */
 async function run(runner, workload, windowMs) {
   const bulk = workload.unit === 'MiB';
-  const command = bulk
-    ? `${workload.kind === 'sink' ? 'sink' : 'source'} ${workload.bytes}`
-    : workload.unit === 'handshake'
-      ? `handshakes ${windowMs}`
-      : `exchange ${windowMs} ${workload.request} ${workload.response}`;
+  const command = commandFor(workload, windowMs);
   const { operations, wallNs, cpuNs, stolenTicks, p50us, p99us } = await runner.load.ask(command, ANSWER_MS);
   const units = bulk ? operations / 2 ** 20 : operations;
   return {
@@ -174,6 +173,15 @@ async function run(runner, workload, windowMs) {
     operations,
     stolen: stolenTicks > 0,
   };
+}
+
+/** @param {Workload} workload @param {number} windowMs */
+function commandFor({ kind, unit, connections, request, response, bytes }, windowMs) {
+  if (kind === 'udp-echo') return `udp-echo ${windowMs} ${connections} ${request}`;
+  if (kind === 'udp-source') return `udp-source ${bytes} ${request}`;
+  if (unit === 'handshake') return `handshakes ${windowMs}`;
+  if (unit === 'MiB') return `${kind === 'sink' ? 'sink' : 'source'} ${bytes}`;
+  return `exchange ${windowMs} ${request} ${response}`;
 }
 
 /**

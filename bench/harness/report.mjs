@@ -37,7 +37,7 @@ export function targetSection({ verdicts }) {
   const rows = verdicts.map(({ target, name, value, met }) => {
     const limit = target.atMost !== undefined ? `at most ${target.atMost}` : `at least ${target.atLeast}`;
     const what = {
-      cpuVersusNode: "CPU, times node:net 'data'",
+      cpuVersusNode: target.workload.startsWith('udp') ? 'CPU, times node:dgram' : "CPU, times node:net 'data'",
       rateVersusNode: 'rate, times node:tls',
       rateVersusTrio: 'rate, times Trio',
       kibPerConnection: 'KiB per connection',
@@ -50,6 +50,8 @@ export function targetSection({ verdicts }) {
 /** @param {Result} result */
 function trafficTable({ workload, rows }) {
   const bulk = workload.unit === 'MiB';
+  const isUdp = workload.kind.startsWith('udp');
+  const hasC = !workload.tls && !isUdp;
   const rate = (/** @type {number} */ n) => (bulk ? (n / 1024).toFixed(2) : Math.round(n).toLocaleString('en'));
   const cpu = (/** @type {number} */ n) => n.toFixed(bulk ? 0 : 1);
   const times = (/** @type {number} */ n) => n.toFixed(2);
@@ -57,11 +59,11 @@ function trafficTable({ workload, rows }) {
     'server',
     bulk ? 'GiB/s' : 'per second',
     bulk ? 'CPU µs/MiB' : 'CPU µs each',
-    ...(workload.tls ? [] : ['CPU / C']),
-    workload.tls ? 'CPU / node:tls' : 'CPU / node:net',
+    ...(hasC ? ['CPU / C'] : []),
+    workload.tls ? 'CPU / node:tls' : isUdp ? 'CPU / node:dgram' : 'CPU / node:net',
     ...(workload.tls ? ['rate / node:tls'] : []),
   ];
-  const hasLatency = workload.unit === 'operation';
+  const hasLatency = workload.unit === 'operation' && workload.kind !== 'udp-source';
   const latency = hasLatency ? ['p50 µs', 'p99 µs'] : [];
   return table(
     [...header, ...latency],
@@ -72,7 +74,7 @@ function trafficTable({ workload, rows }) {
         ...[
           spread(row.rate, rate),
           spread(row.cpuUs, cpu),
-          ...(workload.tls ? [] : [spread(row.cpuVersusC, times)]),
+          ...(hasC ? [spread(row.cpuVersusC, times)] : []),
           spread(row.cpuVersusNode, times),
           ...(workload.tls ? [spread(row.rateVersusNode, times)] : []),
         ],

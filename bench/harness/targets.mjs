@@ -1,6 +1,6 @@
 // The speed and memory bowline holds itself to, and whether this run saw it.
 //
-// All are ratios against node:net's 'data' handlers on the same Node, per round (a pull API that costs more than callbacks would
+// All are ratios against node:net's 'data' handlers (UDP: node:dgram's) on the same Node, per round (a pull API that costs more than callbacks would
 // be a reason to keep callbacks), one against Trio, memory in KiB, and for TLS rates against node:tls and Trio's SSLStream. Node 20 has its own figures: entering an AsyncLocalStorage,
 // which every scope does, makes each await dearer there; a process that only loops on accept() never enters one.
 
@@ -32,6 +32,9 @@ export const targets = [
   { workload: 'tls-bulk-send', variant: 'strict', nodeMajor: null, measure: 'rateVersusNode', atLeast: 0.75 },
   { workload: 'tls-bulk-receive', variant: 'strict', nodeMajor: null, measure: 'rateVersusNode', atLeast: 0.75 },
   { workload: 'tls-handshakes', variant: 'strict', nodeMajor: null, measure: 'rateVersusNode', atLeast: 0.9 },
+  { workload: 'udp-echo', variant: 'onDatagram', nodeMajor: null, measure: 'cpuVersusNode', atMost: 1.0 },
+  { workload: 'udp-echo', variant: 'receive', nodeMajor: null, measure: 'cpuVersusNode', atMost: 1.17 },
+  { workload: 'udp-send', variant: 'send-connected', nodeMajor: null, measure: 'cpuVersusNode', atMost: 0.71 },
   { workload: 'idle', variant: 'bare', nodeMajor: null, measure: 'kibPerConnection', atMost: 5.5 },
   { workload: 'idle', variant: 'serveTcp', nodeMajor: null, measure: 'kibPerConnection', atMost: 7.5 },
 ];

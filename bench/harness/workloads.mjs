@@ -2,10 +2,11 @@
 //
 // "Fake HTTP" answers every received chunk with one canned response and parses nothing: it prices a small request and a small
 // answer, the commonest thing a server does, without the price of anybody's HTTP parser. Echo hands back the bytes it got, so a
-// chunk has to be owned. Bulk is one connection, as fast as it goes. Idle is what ten thousand silent clients weigh.
+// chunk has to be owned. Bulk is one connection, as fast as it goes. Idle is what ten thousand silent clients weigh. Over UDP
+// (its `bytes` is a number of datagrams) there is echo, and sending as fast as it goes.
 
 /**
- * @typedef {'http' | 'echo' | 'source' | 'sink'} Kind what the server is told to do
+ * @typedef {'http' | 'echo' | 'source' | 'sink' | 'udp-echo' | 'udp-source'} Kind what the server is told to do
  * @typedef {{ name: string, title: string, kind: Kind, unit: 'operation' | 'MiB' | 'connection' | 'handshake', connections: number,
  *             request?: number, response?: number, bytes?: number, tls?: boolean }} Workload
  */
@@ -88,6 +89,23 @@ export function workloads({ quick }) {
       unit: 'handshake',
       connections: 0,
       tls: true,
+    },
+    {
+      name: 'udp-echo',
+      title: 'UDP echo of 100 bytes, 32 in flight',
+      kind: 'udp-echo',
+      unit: 'operation',
+      connections: 32,
+      request: 100,
+    },
+    {
+      name: 'udp-send',
+      title: 'UDP one way, 100 bytes, as fast as they can be sent',
+      kind: 'udp-source',
+      unit: 'operation',
+      connections: 0,
+      request: 100,
+      bytes: quick ? 20_000 : 40_000,
     },
     {
       name: 'idle',

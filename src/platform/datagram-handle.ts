@@ -49,6 +49,8 @@ class FoundHandle implements DatagramHandle {
   readonly #isConnected: boolean;
   #native: NativeHandle | undefined;
   #request: SendRequest | undefined;
+  /** What the request points to, for one call. */
+  #list: Uint8Array[] = [];
 
   constructor(socket: Socket, isConnected: boolean) {
     this.#socket = socket;
@@ -60,14 +62,17 @@ class FoundHandle implements DatagramHandle {
     const native = this.#native;
     if (native === undefined || SendRequestClass === undefined) return this.#sendPublicly(data, port, host);
     const request = (this.#request ??= newRequest(SendRequestClass));
-    const list = [data];
-    request.list = list;
+    const list = this.#list;
+    list[0] = data;
     const status = this.#isConnected
       ? native.send(request, list, 1, true)
       : native.send(request, list, 1, port, host, true);
     // The length and one more: it was sent.
     if (status > 0) return undefined;
     if (status < 0) return systemError(status, host, port);
+    // What is queued keeps its request and its memory until it is gone.
+    request.list = list;
+    this.#list = [data];
     this.#request = undefined;
     return request;
   }

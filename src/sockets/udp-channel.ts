@@ -41,7 +41,6 @@ class CarriedUdpChannel implements UdpChannel, UdpSink {
   readonly #addresses: UdpAddresses;
   readonly #sender: UdpSender;
   readonly #queue: UdpReceiveQueue<Bytes>;
-  readonly #isIpv6: boolean;
   #onNotice: ((error: Error) => void) | undefined;
   #errors = 0;
 
@@ -50,7 +49,6 @@ class CarriedUdpChannel implements UdpChannel, UdpSink {
     this.#carrier = carrier;
     this.localAddress = carrier.address;
     this.remoteAddress = peer;
-    this.#isIpv6 = peer.family === 6;
     this.#addresses = new UdpAddresses(carrier.family);
     this.#sender = new UdpSender(carrier, { waitKind, onLateError: (error) => this.onError(error) });
     this.#queue = new UdpReceiveQueue({
@@ -115,7 +113,7 @@ class CarriedUdpChannel implements UdpChannel, UdpSink {
   // Sending
 
   send(data: Uint8Array): Promise<void> {
-    const wrong = wrongDatagramData(data, this.#isIpv6);
+    const wrong = wrongDatagramData(data, this.remoteAddress.host);
     if (wrong !== undefined) return Promise.reject(wrong);
     const notice = this.#noticeToThrow();
     if (notice !== undefined) return notice;
@@ -123,7 +121,7 @@ class CarriedUdpChannel implements UdpChannel, UdpSink {
   }
 
   sendNowait(data: Uint8Array): void {
-    const wrong = wrongDatagramData(data, this.#isIpv6);
+    const wrong = wrongDatagramData(data, this.remoteAddress.host);
     if (wrong !== undefined) throw wrong;
     const notice = this.#sender.end === undefined ? this.#queue.takeNotice() : undefined;
     if (notice !== undefined) throw notice;

@@ -116,11 +116,11 @@ export class UdpSender {
   }
 }
 
-/** What is wrong with the data of a datagram, if anything; `isIpv6` of the packet it goes in. */
-export function wrongDatagramData(data: Uint8Array, isIpv6: boolean): Error | undefined {
+/** What is wrong with the data of a datagram, if anything; `host` it goes to, as the system has it. */
+export function wrongDatagramData(data: Uint8Array, host: string): Error | undefined {
   if (!(data instanceof Uint8Array)) return new TypeError('the data of a datagram is a Uint8Array; encode text first');
   if (data.length <= MAX_IPV4_BYTES) return undefined;
-  const maxBytes = isIpv6 ? MAX_IPV6_BYTES : MAX_IPV4_BYTES;
+  const maxBytes = host.includes(':') && !host.startsWith('::ffff:') ? MAX_IPV6_BYTES : MAX_IPV4_BYTES;
   return data.length > maxBytes ? new DatagramTooLargeError(data.length, maxBytes) : undefined;
 }
 

@@ -138,8 +138,7 @@ class CarriedUdpSocket implements UdpSocket, UdpSink {
   #check(datagram: OutgoingDatagram): string | undefined {
     const { data, address } = datagram;
     const host = this.#addresses.hostFor(address, currentTime);
-    const isIpv6 = host !== undefined && host.includes(':') && !host.startsWith('::ffff:');
-    const wrong = wrongDatagramData(data, isIpv6);
+    const wrong = wrongDatagramData(data, host ?? '');
     if (wrong !== undefined) throw wrong;
     return host;
   }
