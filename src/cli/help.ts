@@ -19,6 +19,7 @@ Addresses:
   tcp:HOST:PORT         tcp:127.0.0.1:8080, tcp:[::1]:8080; to listen on every address tcp::8080,
                         on any free port tcp:HOST:0
   tls:HOST:PORT         tls:example.org:443; TCP with TLS, see --ca, --pin, --cert, --key
+  udp:HOST:PORT         udp:127.0.0.1:53; datagrams, each sent or received as one chunk of bytes
   unix:PATH             unix:/run/app.sock
   exec:COMMAND          exec:cat -n; run without a shell, its input and output are the stream
   stdio:                standard input and output

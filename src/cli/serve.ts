@@ -14,7 +14,7 @@ export function planServe(text: string, service: ServiceName, settings: Settings
   const address = parseAddress(text, { role: 'listen' });
   const scheme = address.scheme.name;
   if (scheme === 'stdio' || scheme === 'exec')
-    throw new UsageError(`serve listens on tcp: or unix:, not on ${scheme}:`);
+    throw new UsageError(`serve listens on a network or a Unix socket, not on ${scheme}:`);
   if (service.kind === 'exec') {
     const connect = execAddressText(service.command);
     return { ...planRelay({ listen: text, connect, through: undefined, settings }), command: 'serve' };

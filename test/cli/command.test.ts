@@ -37,7 +37,7 @@ test('a command line that makes no sense costs one line on standard error and st
     [['relay', 'tcp::1', 'stdio:'], /^bowline: stdio: is for one connection/],
     [['relay', '-', 'tcp:x:1', '--workers', '2'], /^bowline: no --workers here: stdio: is a single connection/],
     [['relay', 'tcp::1', 'exec:cat', '--through', 'cat'], /^bowline: --through needs an address that is not exec:/],
-    [['serve', 'stdio:', '--echo'], /^bowline: serve listens on tcp: or unix:/],
+    [['serve', 'stdio:', '--echo'], /^bowline: serve listens on a network or a Unix socket/],
     [['serve', 'tcp::0', '--exec', "cat 'x"], /^bowline: .*quote is not closed/],
   ];
   await Promise.all(

@@ -5,11 +5,13 @@ import { httpProxy, httpsProxy, socks4a, socks5 } from './proxy.ts';
 import { stdio } from './stdio.ts';
 import { tcp } from './tcp.ts';
 import { tls } from './tls.ts';
+import { udp } from './udp.ts';
 import { unix } from './unix.ts';
 
 export const builtInSchemes: readonly Scheme[] = Object.freeze([
   tcp,
   tls,
+  udp,
   unix,
   exec,
   stdio,
