@@ -6,8 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import tls from 'node:tls';
 
-import { attributeOf, formatSocketAddress, inetAddress } from 'bowline/core';
-import { setReporter } from 'bowline/observe';
+import { attributeOf, BrokenResourceError, formatSocketAddress, inetAddress } from 'bowline/core';
 import {
   fromEnvironment,
   httpConnectConnector,
@@ -164,9 +163,13 @@ async function introduce(stream) {
     ]),
   );
   const source = stream.remoteAddress;
-  await stream.sendAll(
-    new TextEncoder().encode(JSON.stringify({ version: header.version, source: formatSocketAddress(source), tlvs })),
-  );
+  const told = JSON.stringify({ version: header.version, source: formatSocketAddress(source), tlvs });
+  try {
+    await stream.sendAll(new TextEncoder().encode(told));
+  } catch (error) {
+    // Whoever only looks whether the balancer is up does not stay for the answer.
+    if (!(error instanceof BrokenResourceError)) throw error;
+  }
 }
 
 /** A listener of ours behind balancers on the loopback. */
@@ -345,31 +348,30 @@ export default [
       }),
   })),
   {
-    name: 'haproxy checks the health of a bowline server with LOCAL headers, and finds it well',
+    name: 'haproxy checks the health of a bowline server with LOCAL headers',
     needs: ['haproxy'],
     run: async () => {
       const [tcp] = await openTcpListeners(0, { host: LOOPBACK });
       const listener = proxyProtocol(tcp, { from: ['127.0.0.0/8'] });
-      const commands = [];
       let checked;
-      const enough = new Promise((resolve) => (checked = resolve));
+      const isChecked = new Promise((resolve) => (checked = resolve));
       const handler = async (stream) => {
-        commands.push(stream.header.command);
         assert.equal(stream.remoteAddress.host, LOOPBACK);
-        if (commands.length >= 3) checked();
+        if (stream.header.command !== 'local') return;
+        await stream.sendAll(Buffer.from('well'));
+        checked();
       };
-      // Some checks are reset before they are looked at; those are refused.
-      const reporter = setReporter(() => undefined);
       await serving(handler, listener, () => {
         const lines = (front) => [
           'listen front',
           `  bind ${LOOPBACK}:${front}`,
+          // Without something to expect, haproxy resets the connection before anybody can have read its header.
+          '  option tcp-check',
+          '  tcp-check expect string well',
           `  server bowline ${LOOPBACK}:${tcp.address.port} send-proxy-v2 check inter 50ms fastinter 50ms`,
         ];
-        return withHaproxy(lines, () => enough);
+        return withHaproxy(lines, () => isChecked);
       });
-      setReporter(reporter);
-      assert.ok(commands.includes('local'), commands.join());
     },
   },
   ...[1, 2].map((version) => ({
