@@ -56,7 +56,7 @@ export function encodeAlert({ level, description }: Alert): Uint8Array {
 }
 
 /** `handshake_failure(40)` for people. */
-export function alertName(description: number): string {
+function alertName(description: number): string {
   const found = Object.entries(alertDescription).find(([, value]) => value === description);
   if (found === undefined) return `unknown alert (${description})`;
   return `${found[0].replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} (${description})`;

@@ -30,7 +30,7 @@ import type { CommonSettings } from './settings.ts';
 import type { Established, Exchange, Side } from './states/exchange.ts';
 
 /** How long the last flight is kept for a peer that lost it: twice the life of a segment (RFC 6347 §4.2.4). */
-export const LAST_FLIGHT_MS = 240_000;
+const LAST_FLIGHT_MS = 240_000;
 
 /** What the driver has to say to its owner. */
 export interface HandshakeOwner {

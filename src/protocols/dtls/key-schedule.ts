@@ -30,7 +30,7 @@ export interface KeyBlock {
 }
 
 /** PRF of RFC 5246 §5: P_hash over label and seeds. */
-export function prf(
+function prf(
   crypto: CryptoProvider,
   hash: HashName,
   secret: SecretKey,

@@ -15,7 +15,7 @@ export interface SignatureScheme {
   readonly key: 'ec' | 'ed25519' | 'rsa' | 'rsa-pss';
 }
 
-export const MIN_RSA_BITS = 2048;
+const MIN_RSA_BITS = 2048;
 
 /** In order of preference. */
 export const signatureSchemes: readonly SignatureScheme[] = Object.freeze([

@@ -35,12 +35,12 @@ export const perfect: Fault = (datagram) => [{ datagram, delayMs: LATENCY_MS }];
 
 const certificates = testCertificates();
 
-export const serverIdentity: LocalIdentity = {
+const serverIdentity: LocalIdentity = {
   certificate: { kind: 'x509', chain: certificates.good.chain },
   key: privateKeyHandle(certificates.good.privateKey),
 };
 
-export const clientIdentity: LocalIdentity = {
+const clientIdentity: LocalIdentity = {
   certificate: { kind: 'x509', chain: certificates.clientCertificate.chain },
   key: privateKeyHandle(certificates.clientCertificate.privateKey),
 };
@@ -52,7 +52,7 @@ export function rawKeyIdentity(type: 'ed25519' | 'ec' = 'ed25519'): LocalIdentit
   return { certificate: { kind: 'raw-public-key', keyInfo }, key: privateKeyHandle(pair.privateKey) };
 }
 
-export const psk = {
+const psk = {
   identity: new TextEncoder().encode('device-7'),
   key: nodeCrypto.secretKey(new Uint8Array(16).fill(7)),
 };
@@ -62,7 +62,7 @@ export function suites(part: string): CommonSettings['cipherSuites'] {
   return cipherSuites.filter(({ name }) => name.includes(part));
 }
 
-export const commonSettings: CommonSettings = {
+const commonSettings: CommonSettings = {
   crypto: nodeCrypto,
   cipherSuites: suites('TLS_ECDHE_ECDSA_WITH_AES_128_GCM'),
   groups: ['x25519', 'secp256r1', 'secp384r1', 'secp521r1'],
@@ -131,7 +131,7 @@ interface Event {
 }
 
 /** One side as a test sees it. */
-export class Seat {
+class Seat {
   connection: DtlsConnection | null = null;
   established: Established | null = null;
   establishedAt = Infinity;
