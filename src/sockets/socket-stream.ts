@@ -534,8 +534,9 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable, PushSource {
     this.#queue = undefined;
     this.#queuedBytes = 0;
     this.#wanted = 0;
-    this.#receiver?.rejectRepeatable(new ClosedResourceError());
-    this.#sender?.rejectRepeatable(new ClosedResourceError());
+    // Only where somebody waits: an error that nobody hears costs as much as a system call.
+    if (this.#receiver?.pending === true) this.#receiver.rejectRepeatable(new ClosedResourceError());
+    if (this.#sender?.pending === true) this.#sender.rejectRepeatable(new ClosedResourceError());
     const push = this.#push;
     this.#push = undefined;
     push?.onBroken(null);

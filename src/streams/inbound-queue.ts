@@ -119,7 +119,7 @@ export class InboundQueue implements ReceiveStream {
     this.#isClosed = true;
     this.#queue.length = 0;
     this.#queuedBytes = 0;
-    this.#waiter.rejectRepeatable(new ClosedResourceError());
+    if (this.#waiter.pending) this.#waiter.rejectRepeatable(new ClosedResourceError());
     this.#source.release();
   }
 

@@ -79,7 +79,7 @@ export class PlaintextSender {
   /** Cuts off whoever is sending. */
   abort(): void {
     this.#isClosed = true;
-    this.#progress.rejectRepeatable(new ClosedResourceError());
+    if (this.#progress.pending) this.#progress.rejectRepeatable(new ClosedResourceError());
     this.#whenIdle?.resolve();
   }
 

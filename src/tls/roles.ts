@@ -102,6 +102,8 @@ export class ClientRole implements Role {
     const verified = await authenticate(settings, peer, expectation, { pskIdentity });
     checkAgreement(settings, verified, socket);
     this.#accepted = verified;
+    // A server that gives no new session lets the old one go on.
+    if (before !== undefined) this.session = this.#resume ?? null;
     if (this.#pending !== undefined) this.#onSession(this.#pending);
     return handshakeFacts(socket, verified, {
       serverName: this.#serverName,
@@ -151,8 +153,9 @@ export class ServerRole implements Role {
 
   async judge(link: Link): Promise<HandshakeFacts> {
     const { socket } = link;
-    const shown = chainShown(socket);
-    const provedPsk = shown.length === 0 && usedPsk(socket);
+    // Who was not asked has shown nothing.
+    const shown = this.#settings.clientAuth === 'none' ? [] : chainShown(socket);
+    const provedPsk = shown.length === 0 && this.#observations.pskIdentity !== undefined && usedPsk(socket);
     const verified = await authenticate(
       this.#settings,
       peerIdentity({ transport: 'tls', chain: shown }),

@@ -1,7 +1,7 @@
 /** Transports that fail, peers that misbehave, calls that collide. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import net from 'node:net';
+import type net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
 
