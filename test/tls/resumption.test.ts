@@ -7,7 +7,7 @@ import { withClock } from 'bowline/tasks';
 import { memoryStreamPair, MockClock } from 'bowline/testing';
 import { TlsStream } from 'bowline/tls';
 import type { TlsSession } from 'bowline/tls';
-import { preSharedKey } from 'bowline/trust';
+import { preSharedKey, TicketKeys } from 'bowline/trust';
 import type { ClientContext, PeerIdentity, ServerContext } from 'bowline/trust';
 
 import { bytes, certificates, clientOf, serverOf, text, versions } from './support.js';
@@ -100,6 +100,17 @@ for (const version of versions) {
     const asking = serverOf(version, { clientAuth: 'request', verify: () => undefined });
     const fresh = await connect(client, asking, null);
     assert.equal((await connect(client, asking, fresh.session)).reused, false);
+  });
+
+  tls('servers that share ticket keys resume each other, under the same certificate and protocols only', async () => {
+    const client = clientOf(version, { alpnProtocols: ['a'], allowNoAlpn: true });
+    const ticketKeys = TicketKeys.generate();
+    const copy = TicketKeys.import(ticketKeys.export());
+    const { session } = await connect(client, serverOf(version, { ticketKeys, alpnProtocols: ['a'] }), null);
+    const other = serverOf(version, { ticketKeys: copy, alpnProtocols: ['a'] });
+    assert.equal((await connect(client, other, session)).reused, true);
+    const elsewhere = serverOf(version, { ticketKeys: copy, alpnProtocols: ['a', 'b'] });
+    assert.equal((await connect(client, elsewhere, session)).reused, false);
   });
 
   tls('a context that does not resume leaves no session', async () => {
