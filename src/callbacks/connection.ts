@@ -30,6 +30,7 @@ import { checkBytes } from '../framing/limits.ts';
 import { encodeText } from '../framing/text.ts';
 import { fileChunks } from '../platform/file-chunks.ts';
 import type { FileRange } from '../platform/file-chunks.ts';
+import { quietly } from '../sockets/socket-failure.ts';
 import type { StartTlsClientOptions, StartTlsServerOptions } from '../tls/start-tls.ts';
 import type { ClientContext, ServerContext } from '../trust/context.ts';
 import { createConnection } from './connect.ts';
@@ -198,16 +199,17 @@ export class Connection implements Protocol {
 
   /** Resolves when everything that was written so far is in the kernel or the lower layer. */
   async flush(): Promise<void> {
-    await this.#outgoing?.catch(ignore);
+    await this.#outgoing;
     await this.#transport?.flush();
   }
 
   #inOrder(write: () => Promise<void>): Promise<void> {
     const before = this.#outgoing;
     const result = before === undefined ? write() : before.then(write, write);
-    const tail = result.then(ignore, ignore).then(() => {
+    const settled = (): void => {
       if (this.#outgoing === tail) this.#outgoing = undefined;
-    });
+    };
+    const tail: Promise<void> = result.then(settled, settled);
     this.#outgoing = tail;
     return quietly(result);
   }
@@ -390,13 +392,4 @@ export class Connection implements Protocol {
     this.#failure ??= error;
     this.abort();
   }
-}
-
-function quietly<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
-  return promise;
-}
-
-function ignore(): void {
-  // `onClose` tells it, and every later call.
 }

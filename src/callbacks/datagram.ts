@@ -23,6 +23,7 @@ import {
   WouldBlock,
 } from '../core/errors.ts';
 import type { Datagram, OutgoingDatagram } from '../core/network.ts';
+import { quietly } from '../sockets/socket-failure.ts';
 import { openUdpChannel, openUdpSocket } from '../sockets/udp.ts';
 import { CancelScope } from '../tasks/cancel-scope.ts';
 import { captureDetached } from '../tasks/detached.ts';
@@ -352,13 +353,4 @@ class ChannelTransport implements DatagramTransport {
   getExtraInfo<T>(key: AttributeKey<T>): T | undefined {
     return attributeOf(this.#channel, key);
   }
-}
-
-function quietly<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
-  return promise;
-}
-
-function ignore(): void {
-  // `errorReceived` or `connectionLost` tells it, or the next call.
 }

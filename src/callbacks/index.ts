@@ -11,3 +11,5 @@ export { Server } from './server.ts';
 export type { ConnectionMaker } from './server.ts';
 export { createDatagramEndpoint } from './datagram.ts';
 export type { DatagramOptions, DatagramProtocol, DatagramTarget, DatagramTransport } from './datagram.ts';
+export { createSubprocess } from './subprocess.ts';
+export type { SubprocessOptions, SubprocessProtocol, SubprocessTransport } from './subprocess.ts';

@@ -17,6 +17,7 @@ import { BrokenResourceError, ClosedResourceError, MisuseError } from '../core/e
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { copyOut } from '../sockets/chunk-pool.ts';
+import { quietly } from '../sockets/socket-failure.ts';
 import { BufferedStream } from '../streams/buffered-stream.ts';
 import { isHalfCloseable } from '../streams/half-close.ts';
 import { pushSourceOf } from '../streams/push-source.ts';
@@ -502,14 +503,4 @@ function concat(chunks: readonly Bytes[]): Bytes {
     offset += chunk.length;
   }
   return whole;
-}
-
-/** Nobody has to await this: `connectionLost` and every later call say the same. */
-function quietly<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
-  return promise;
-}
-
-function ignore(): void {
-  // See `quietly`.
 }
