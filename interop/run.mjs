@@ -52,6 +52,7 @@ const FILES = [
   'postgres',
   'redis',
   'half-close',
+  'udp',
   'download',
   'command',
   'activation',
