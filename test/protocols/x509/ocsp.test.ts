@@ -93,6 +93,8 @@ test('a response about another certificate says nothing', () => {
 });
 
 test('a response is for its time', () => {
+  const stale = singleResponse(leaf, { nextUpdate: NOW - 1000 });
+  check(ocspResponse(leaf, { responses: [stale, singleResponse(leaf)] }));
   doubtful(ocspResponse(leaf, { nextUpdate: NOW - 1000 }), /valid until 2026-05-31T23:59:59Z/);
   doubtful(ocspResponse(leaf, { thisUpdate: NOW + DAY }), /valid only from/);
   doubtful(ocspResponse(leaf, { nextUpdate: null }), /how long/);
@@ -113,6 +115,7 @@ test('a responder that the issuer certified may sign', () => {
 
 test('nobody else may sign, whatever certificate comes with the response', () => {
   const unauthorised = /not signed by the issuer/;
+  doubtful(ocspResponse(leaf, { weak: true }), unauthorised);
   doubtful(ocspResponse(leaf, { signer: key('forger') }), unauthorised);
   doubtful(ocspResponse(leaf, { signer: key('forger'), responder: responderByKey(key('root')) }), unauthorised);
   doubtful(delegated(responder({}, SERVER_AUTH)), unauthorised);

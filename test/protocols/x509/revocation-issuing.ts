@@ -73,6 +73,8 @@ export interface ResponsePlan {
   readonly responder?: Uint8Array;
   readonly certificates?: readonly Certificate[];
   readonly hash?: 'sha1' | 'sha256' | 'md5';
+  /** Signs with ECDSA and SHA-1. */
+  readonly weak?: boolean;
   readonly extensions?: readonly Uint8Array[];
   readonly singleExtensions?: readonly Uint8Array[];
   readonly responses?: readonly Uint8Array[];
@@ -119,10 +121,11 @@ export function ocspResponse(about: Certificate, plan: ResponsePlan = {}): Bytes
     der.sequence(...(plan.responses ?? [singleResponse(about, plan)])),
     ...(extensions.length === 0 ? [] : [der.explicit(1, der.sequence(...extensions))]),
   );
+  const weak = plan.weak === true;
   const basic = der.sequence(
     tbs,
-    ECDSA_SHA256,
-    der.bitString(sign('sha256', tbs, signer.privateKey)),
+    weak ? der.sequence(der.oid('1.2.840.10045.4.1')) : ECDSA_SHA256,
+    der.bitString(sign(weak ? 'sha1' : 'sha256', tbs, signer.privateKey)),
     ...(certificates.length === 0 ? [] : [der.explicit(0, der.sequence(...certificates.map(({ raw }) => raw)))]),
   );
   return der.sequence(

@@ -12,11 +12,13 @@ import {
   authority,
   basicConstraints,
   DAY,
+  directory,
   dns,
   extension,
   issue,
   key,
   keyUsage,
+  nameOf,
   NOW,
   refused,
   server,
@@ -122,6 +124,21 @@ test('a list for one distribution point speaks for certificates that name it', (
   refused(() => verify(at, [], root, { revocationLists }), 'revoked', 0);
   verify(elsewhere, [], root, { revocationLists });
   verify(leaf, [], root, { revocationLists });
+});
+
+test('a distribution point may be a directory name', () => {
+  const point = (name: string): Uint8Array =>
+    extension(
+      '2.5.29.31',
+      false,
+      der.sequence(der.sequence(der.explicit(0, der.explicit(0, directory(nameOf(name)))))),
+    );
+  const at = server('root', {}, point('one'));
+  const elsewhere = server('root', {}, point('two'));
+  const extensions = [crlNumber, scope([], directory(nameOf('ONE')))];
+  const revocationLists = lists({ extensions, revoked: [entry(at), entry(elsewhere)] });
+  refused(() => verify(at, [], root, { revocationLists }), 'revoked', 0);
+  verify(elsewhere, [], root, { revocationLists });
 });
 
 test('a list for some reasons can revoke, and cannot say that a certificate is good', () => {
