@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { test } from 'node:test';
 
-import { clientContext, insecureAcceptAnyone, preSharedKey, serverContext } from 'bowline/trust';
+import { clientContext, insecureAcceptAnyone, preSharedKey, serverContext, TicketKeys } from 'bowline/trust';
 import { clientSettingsOf, serverSettingsOf, settingsOf } from '#src/trust/context.js';
 
 const verify = insecureAcceptAnyone();
@@ -137,4 +137,12 @@ test('a key log that throws does not reach the connection', () => {
   settingsOf(clientContext({ verify, keyLog })).keyLog?.('CLIENT_RANDOM 00 11');
   assert.deepEqual(lines, ['CLIENT_RANDOM 00 11']);
   assert.throws(() => clientContext({ verify, keyLog: 'file' as never }), TypeError);
+});
+
+test('ticket keys must be TicketKeys; a context that is given none has its own', () => {
+  assert.throws(() => serverContext({ psk, ticketKeys: new Uint8Array(48) as never }), TypeError);
+  const ticketKeys = TicketKeys.generate();
+  assert.equal(settingsOf(serverContext({ psk, ticketKeys })).ticketKeys, ticketKeys);
+  const [one, two] = [settingsOf(serverContext({ psk })), settingsOf(serverContext({ psk }))];
+  assert.notEqual(one.ticketKeys, two.ticketKeys);
 });
