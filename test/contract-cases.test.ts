@@ -25,6 +25,7 @@ const families = {
   MEM: 8,
   TLS: 29,
   NET: 6,
+  DTLS: 28,
 };
 
 /** The ids in a text: `HE-7`, and `CHAN-8/9` or `HE-1 to 4` stand for several. */
