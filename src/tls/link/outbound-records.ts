@@ -23,6 +23,7 @@ export class OutboundRecords {
   readonly #transport: SendStream;
   readonly #user: OutboundRecordsUser;
   #queue: Uint8Array[] = [];
+  #underWay: readonly Uint8Array[] = [];
   #state: 'idle' | 'sending' | 'waiting' | 'over' = 'idle';
   #isHeld = false;
   #idle: Waiter<void> | undefined;
@@ -80,6 +81,7 @@ export class OutboundRecords {
     this.#state = 'sending';
     const queue = this.#queue;
     this.#queue = [];
+    this.#underWay = queue;
     const records = queue.length === 1 ? (queue[0] as Uint8Array) : queue;
     runDetached(() => this.#transport.sendAll(records)).then(this.#onSent, this.#onFailed);
   }
@@ -87,6 +89,7 @@ export class OutboundRecords {
   readonly #onSent = (): void => {
     if (this.#state !== 'sending') return;
     this.#state = 'idle';
+    giveBack(this.#underWay);
     if (this.#queue.length > 0 && !this.#isHeld) {
       this.#send();
       return;
@@ -104,5 +107,24 @@ export class OutboundRecords {
   /** TypeScript does not see that the state changes during a wait. */
   #isNow(state: 'waiting'): boolean {
     return this.#state === state;
+  }
+}
+
+/** Less than this is not worth a call. */
+const GIVE_BACK_BYTES = 4096;
+
+type Transfer = (this: ArrayBufferLike, length: number) => ArrayBuffer;
+const { transfer } = ArrayBuffer.prototype as { readonly transfer?: Transfer | undefined };
+
+/**
+ * Frees the memory of records that are sent, which is ours again by the contract of `sendAll`. Waiting for the garbage
+ * collector means fresh pages for every record, and on bulk the page faults cost as much as the encryption does (Node 24).
+ * Node 20 has no way to do this.
+ */
+function giveBack(records: readonly Uint8Array[]): void {
+  if (transfer === undefined) return;
+  for (const { buffer, byteLength } of records) {
+    // Only what has a buffer of its own.
+    if (byteLength >= GIVE_BACK_BYTES && byteLength === buffer.byteLength) transfer.call(buffer, 0);
   }
 }
