@@ -466,7 +466,9 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable, PushSource {
 
   writeNow(data: Uint8Array | readonly Uint8Array[]): boolean {
     const socket = this.#socket;
-    writePieces(socket, data);
+    // Not copied: who pushes bytes leaves them alone until they are gone.
+    if (data instanceof Uint8Array) socket.write(data);
+    else writePieces(socket, data);
     if (socket.writableLength === 0 && socket.errored === null) return true;
     if (socket.errored === null) this.#awaitDrain();
     return false;
@@ -485,7 +487,7 @@ class NodeSocketStream implements SocketStream, ReadSink, Wakeable, PushSource {
 
   [handOver](): SocketStream {
     if (!this.#isOpen) throw new ClosedResourceError();
-    if (this.#receiver?.pending === true || this.#isSendBusy())
+    if (this.#receiver?.pending === true || this.#isSendBusy() || this.#push !== undefined)
       throw new BusyResourceError('a call is using this stream');
     return new NodeSocketStream(undefined, this.#socket, this.#known, this);
   }

@@ -5,11 +5,13 @@ import type { TestContext } from 'node:test';
 
 import { connectAcceptedStream } from 'bowline/callbacks';
 import type { ConnectionOptions, Protocol, Transport } from 'bowline/callbacks';
-import { BrokenResourceError, ClosedResourceError, MisuseError } from 'bowline/core';
+import { BrokenResourceError, BusyResourceError, ClosedResourceError, MisuseError } from 'bowline/core';
 import type { HalfCloseableStream, SocketStream, Stream } from 'bowline/core';
 import { CountedStream } from 'bowline/streams';
 import { withClock } from 'bowline/tasks';
 import { lockstepStreamPair, memoryStreamPair, MockClock } from 'bowline/testing';
+
+import { handedOver } from '#src/streams/hand-over.js';
 
 import { bytes, text } from '../framing/decode.js';
 import { socketPair } from '../support/socket-pair.js';
@@ -473,6 +475,18 @@ test('a factory that fails leaves no stream open', () => {
     /no protocol today/,
   );
   assert.equal(spy.isAborted, true);
+});
+
+test('001-7 a stream that a transport has cannot be used, or taken, from beside it', async () => {
+  const [near, far] = await sockets();
+  const { transport } = connectAcceptedStream(() => ({}), near);
+  assert.throws(() => handedOver(near), BusyResourceError);
+  assert.throws(() => connectAcceptedStream(() => ({}), handedOver(near)), BusyResourceError);
+  // Aborting it from beside is heard.
+  near.abort();
+  await turn();
+  assert.equal(transport.isClosing(), true);
+  far.abort();
 });
 
 test('extra info: addresses by the names of asyncio, everything else by key', async () => {
