@@ -19,6 +19,7 @@
 import { inetAddress } from '../../core/address.ts';
 import type { Clock } from '../../core/clock.ts';
 import { MisuseError } from '../../core/errors.ts';
+import { startNewTurn } from '../../tasks/turns.ts';
 import { Fabric } from './fabric.ts';
 import type { PacketRouter, TraceEntry } from './fabric.ts';
 import { linkSettings, PERFECT_LINK } from './link.ts';
@@ -53,6 +54,8 @@ export class SimulatedNetwork {
     const { seed = 1, link = {}, clock, trace = true } = options;
     if (typeof seed !== 'number') throw new TypeError('a seed is a number');
     if (!Number.isFinite(seed)) throw new RangeError(`a seed is a finite number, not ${seed}`);
+    // Each 512th completion goes through the event loop (turns.ts), and lets another task go first: count from here.
+    startNewTurn();
     this.#fabric = new Fabric(seed, linkSettings(PERFECT_LINK, link), clock, trace);
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { openUdpChannel, openUdpSocket } from 'bowline/sockets';
-import { currentTime, moveOnAfter, openNursery, sleep, withClock } from 'bowline/tasks';
+import { completed, currentTime, moveOnAfter, openNursery, sleep, withClock } from 'bowline/tasks';
 import { MockClock, SimulatedNetwork } from 'bowline/testing';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -59,4 +59,33 @@ test('a thousand virtual minutes of a lossy handshake storm take seconds, and ar
 
 test('another seed is another storm', async () => {
   assert.notDeepEqual((await storm(12, 10)).entries, (await storm(13, 10)).entries);
+});
+
+test('tasks of one host that send at the same moments send in the same order in every run', async () => {
+  const run = async (): Promise<readonly object[]> => {
+    return await withClock(new MockClock(), async () => {
+      const network = new SimulatedNetwork({ link: { loss: 0.3, jitterMs: 10 } });
+      await openNursery(async (nursery) => {
+        const server = await network.host('server').run(() => openUdpSocket({ port: 9 }));
+        server.onDatagram((datagram) => server.sendNowait(datagram));
+        for (let i = 0; i < 20; i++) {
+          nursery.startSoon(() =>
+            network.host('client').run(async () => {
+              const channel = await openUdpChannel('server', 9, { localPort: 100 + i });
+              for (let round = 0; round < 40; round++) {
+                await channel.send(bytes(`${i} ${round}`));
+                await sleep(100);
+              }
+            }),
+          );
+        }
+      });
+      return network.trace();
+    });
+  };
+  const first = await run();
+  for (const completions of [1, 100, 300]) {
+    for (let i = 0; i < completions; i++) await completed(undefined);
+    assert.deepEqual(await run(), first);
+  }
 });
