@@ -19,6 +19,7 @@ import type { Bytes } from '../core/bytes.ts';
 import { BrokenResourceError, BusyResourceError, ClosedResourceError } from '../core/errors.ts';
 import type { Datagram, DatagramSocketLike, UdpSocket } from '../core/network.ts';
 import type { AsyncResource } from '../core/resource.ts';
+import { report } from '../observe/report.ts';
 import { nodeCrypto } from '../platform/crypto.ts';
 import { DtlsConnection } from '../protocols/dtls/connection.ts';
 import { examineHello, looksLikeHello } from '../protocols/dtls/cookie.ts';
@@ -257,11 +258,20 @@ export class DtlsEndpoint implements AsyncResource {
     this.#isRunning = true;
     void runDetached(async () => {
       try {
-        for (;;) this.#receive(await this.socket.receive());
+        for (;;) this.#receiveGuarded(await this.socket.receive());
       } catch (error) {
         this.#finish(() => new BrokenResourceError('the socket below the endpoint has failed', { cause: error }));
       }
     });
+  }
+
+  /** A mistake of this library that one peer can reach must not take the others down. */
+  #receiveGuarded(datagram: Datagram): void {
+    try {
+      this.#receive(datagram);
+    } catch (error) {
+      report({ kind: 'handler-error', error, remoteAddress: datagram.address });
+    }
   }
 
   #receive({ data, address }: Datagram): void {

@@ -12,8 +12,9 @@ import {
   NeedHandshakeError,
   remoteAddress,
 } from 'bowline/core';
+import type { Datagram, DatagramSocketLike, UdpSocket } from 'bowline/core';
 import { DtlsEndpoint, MessageTooLongError, PeerAlertError } from 'bowline/dtls';
-import { currentTime, gather, moveOnAfter, openNursery, sleep } from 'bowline/tasks';
+import { checkpoint, currentTime, gather, moveOnAfter, openNursery, sleep, Waiter } from 'bowline/tasks';
 import { memoryStreamPair } from 'bowline/testing';
 import { clientContext, insecureAcceptAnyone, pki, preSharedKey, serverContext } from 'bowline/trust';
 
@@ -388,3 +389,47 @@ test('RFC 9146 §6: a client whose address changes behind a NAT keeps its associ
     await channel.send(bytes('found you'));
     assert.equal(text(await client.receive()), 'found you');
   }));
+
+test('hellos from ten thousand addresses leave nothing behind, get less than they sent, and live associations go on', () =>
+  inWorld({}, async (world) => {
+    const hello = firstDatagramOf(await world.connect());
+    const sent = { datagrams: 0, bytes: 0 };
+    const inbox: Datagram[] = [];
+    const wake = new Waiter<Datagram>('virtual');
+    const socket: DatagramSocketLike = {
+      address: { family: 4, host: '192.0.2.1', port: 5684 },
+      send: async ({ data }) => {
+        sent.datagrams += 1;
+        sent.bytes += data.length;
+      },
+      receive: () => {
+        const next = inbox.shift();
+        return next === undefined ? wake.wait() : Promise.resolve(next);
+      },
+      close: async () => wake.rejectRepeatable(new ClosedResourceError()),
+      abort: () => wake.rejectRepeatable(new ClosedResourceError()),
+      [Symbol.asyncIterator]: () => assert.fail('nobody iterates'),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    const endpoint = new DtlsEndpoint(socket);
+    endpoint.listen(serverSide);
+    const data = await hello;
+    for (let i = 0; i < 10_000; i++)
+      inbox.push({ data, address: { family: 4, host: `10.1.${i >> 8}.${i & 255}`, port: 1024 + i } });
+    wake.resolve({ data: new Uint8Array(0), address: { family: 4, host: '10.0.0.9', port: 9 } });
+    while (sent.datagrams < 10_000) await checkpoint();
+    const { associations, handshakes, cookiesSent, dropped } = endpoint.statistics();
+    assert.deepEqual([associations, handshakes, cookiesSent, dropped.malformed], [0, 0, 10_000, 1]);
+    assert.equal(sent.bytes, 10_000 * 60);
+    assert.ok(60 < data.length);
+    await endpoint.close();
+  }));
+
+/** What a client sends first, caught on the way. */
+async function firstDatagramOf(channel: Channel): Promise<Uint8Array<ArrayBuffer>> {
+  const caught: Uint8Array<ArrayBuffer>[] = [];
+  const { socket } = channel.endpoint as DtlsEndpoint & { socket: UdpSocket };
+  socket.sendNowait = ({ data }) => void caught.push(new Uint8Array(data));
+  await attempt(10, () => channel.doHandshake());
+  return caught[0] ?? assert.fail('nothing was sent');
+}
