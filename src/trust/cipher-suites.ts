@@ -26,7 +26,7 @@ export interface CipherSuite {
 }
 
 /** Every suite that may be used, in order of preference. */
-export const cipherSuites: readonly CipherSuite[] = Object.freeze([
+const cipherSuites: readonly CipherSuite[] = Object.freeze([
   suite('TLS_AES_128_GCM_SHA256', 0x1301, 'TLS_AES_128_GCM_SHA256', 'any'),
   suite('TLS_AES_256_GCM_SHA384', 0x1302, 'TLS_AES_256_GCM_SHA384', 'any'),
   suite('TLS_CHACHA20_POLY1305_SHA256', 0x1303, 'TLS_CHACHA20_POLY1305_SHA256', 'any'),

@@ -20,7 +20,7 @@ import { open, readFile, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 /** Age at which a lock counts as left behind. */
-export const STALE_LOCK_MS = 10_000;
+const STALE_LOCK_MS = 10_000;
 
 export interface FileLock {
   readonly path: string;

@@ -16,7 +16,7 @@ export interface KeyExchangeGroup {
 }
 
 /** In order of preference. */
-export const keyExchangeGroups: readonly KeyExchangeGroup[] = Object.freeze(
+const keyExchangeGroups: readonly KeyExchangeGroup[] = Object.freeze(
   [
     { name: 'X25519MLKEM768', id: 0x11ec, openssl: 'X25519MLKEM768', isCommon: false },
     { name: 'x25519', id: 0x001d, openssl: 'X25519', isCommon: true },

@@ -15,7 +15,7 @@ import { readAlgorithmIdentifier } from '../../protocols/x509/signature-algorith
 import { bmpPassword, derive, purpose } from './key-derivation.ts';
 
 /** A file may ask for any number; this is some seconds of work. OpenSSL writes 2,048, careful people 600,000. */
-export const MAX_ITERATIONS = 10_000_000;
+const MAX_ITERATIONS = 10_000_000;
 /** Of the derivation that is done here, hash by hash. */
 export const MAX_OWN_ITERATIONS = 1_000_000;
 
