@@ -117,10 +117,11 @@ function reasonOf(error: unknown): string {
     if (code !== undefined && words !== undefined) {
       // What is not Node's own "connect ECONNREFUSED 127.0.0.1:80" was written by somebody who knows more.
       if (!cause.message.includes(code)) return cause.message.replace(/^cannot (?:listen on|connect to) \S+: /, '');
+      const { syscall, path } = cause as NodeJS.ErrnoException;
       // A command that is not there is "no such file or directory" to the system, which reads as if a socket were missing.
-      return code === 'ENOENT' && (cause as { syscall?: string }).syscall?.startsWith('spawn')
-        ? 'command not found'
-        : words;
+      if (code === 'ENOENT' && syscall?.startsWith('spawn')) return 'command not found';
+      // Which file, where it is not the address itself: a certificate, a key.
+      return syscall === 'open' && path !== undefined ? `${path}: ${words}` : words;
     }
   }
   // Its own message repeats the address, which whoever prints this has said.

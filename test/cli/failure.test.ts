@@ -32,6 +32,15 @@ test('a command that is not there is not called a missing file', () => {
   assert.equal(describeFailure(systemError('ENOENT', { syscall: 'connect' })), 'no such file or directory');
 });
 
+test('a file that cannot be opened is named, for it is not the address', () => {
+  const error = systemError('ENOENT', { syscall: 'open', path: 'pki/ca.pem' });
+  const failure = new EndpointFailure('tls:host:443?ca=pki/ca.pem', 'cannot connect', error);
+  assert.equal(
+    describeFailure(failure),
+    'tls:host:443?ca=pki/ca.pem: cannot connect: pki/ca.pem: no such file or directory',
+  );
+});
+
 test('a message that is not the system’s own counts more than the code it comes with', () => {
   const error = Object.assign(new Error('cannot listen on unix:/x: the file there is not a socket'), {
     code: 'EADDRINUSE',
