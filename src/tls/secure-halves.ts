@@ -44,7 +44,7 @@ export class SecureHalves implements LinkUser, HandshakeUser, InboundSource {
   readonly link: Link;
   /** Of the source of the inbound queue. */
   readonly ownsChunks = true;
-  /** The transport ended without a close_notify. */
+  /** The transport ended without a close_notify; not set where that could let out data of a peer that was not judged. */
   isTruncated = false;
   readonly #transport: Stream;
   readonly #httpsCompatible: boolean;
@@ -98,7 +98,7 @@ export class SecureHalves implements LinkUser, HandshakeUser, InboundSource {
   }
 
   onFailure(failure: LinkFailure): void {
-    if (failure.kind === 'truncated') this.isTruncated = true;
+    if (failure.kind === 'truncated' && !this.inbound.hasUnread) this.isTruncated = true;
     if (this.handshake.kind !== 'done') this.handshake.onLinkFailure(failure);
     else this.#break(failure);
   }
