@@ -67,11 +67,17 @@ function pskCallback(
 ): (hint: string | null) => PSKCallbackNegotation | null {
   return (hint) => {
     const chosen = psk?.(hint);
-    if (chosen instanceof Promise) throw new TypeError('for TLS a pre-shared key must be chosen synchronously');
+    if (chosen instanceof Promise) throw tooLate(chosen, 'chosen');
     if (chosen === null || chosen === undefined) return null;
     observations.pskIdentity = chosen.identity;
     return { identity: chosen.identity, psk: secretOf(chosen.key) };
   };
+}
+
+/** The answer of a source that has to be waited for. What becomes of it nobody hears, so its failure must not end the process. */
+export function tooLate(answer: Promise<unknown>, done: 'chosen' | 'found'): TypeError {
+  answer.catch(() => undefined);
+  return new TypeError(`for TLS a pre-shared key must be ${done} synchronously`);
 }
 
 /** The bytes of a pre-shared key, as node:tls takes them. */

@@ -14,7 +14,7 @@ import type { Server, TLSSocket } from 'node:tls';
 import type { Identity } from '../../trust/identity.ts';
 import { TICKET_LIFETIME_SECONDS, useTicketKeys } from '../../trust/openssl-tickets.ts';
 import type { ServerSettings } from '../../trust/settings.ts';
-import { secretOf } from './client-engine.ts';
+import { secretOf, tooLate } from './client-engine.ts';
 import type { EngineTransport } from './engine-transport.ts';
 import { secureContextOptions } from './secure-context.ts';
 import type { TlsEngine } from './tls-engine.ts';
@@ -108,7 +108,7 @@ function canResume({ clientAuth, psk, tls }: ServerSettings): boolean {
 function findPsk({ psk }: ServerSettings): (socket: TLSSocket, identity: string) => Buffer | null {
   return (socket, identity) => {
     const found = psk?.find(identity);
-    if (found instanceof Promise) throw new TypeError('for TLS a pre-shared key must be found synchronously');
+    if (found instanceof Promise) throw tooLate(found, 'found');
     if (found === null || found === undefined) return null;
     const { server } = socket as unknown as { readonly server: Face };
     server[observationsOf].pskIdentity = found.identity;
