@@ -5,13 +5,13 @@
  * what its own hop is made of, so TLS below a tunnel does not count and TLS over it does.
  */
 import { attributeOf } from '../core/attributes.ts';
+import { tunnelTarget } from '../core/connector.ts';
 import type { ConnectTarget } from '../core/connector.ts';
 import { isLoopbackIp, ipVersion } from '../core/ip-address.ts';
 import { remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { tlsVersion } from '../tls/attributes.ts';
 import { TlsStream } from '../tls/tls-stream.ts';
-import { tunnelTarget } from './tunnel-stream.ts';
 
 /**
  * Whether nobody on the way can read what is sent. A TLS stream that has not shaken hands yet does so.

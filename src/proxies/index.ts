@@ -1,4 +1,5 @@
 /** bowline/proxies: connecting through proxies, being one, and listening behind balancers. */
+export { tunnelTarget } from '../core/connector.ts';
 export type { ProxyHeader } from '../protocols/proxy-header/header.ts';
 export { parseProxyTls, proxyTlvTypes } from '../protocols/proxy-header/tlv.ts';
 export type { ProxyTls, ProxyTlv } from '../protocols/proxy-header/tlv.ts';
@@ -20,4 +21,4 @@ export type { Socks4aConnectorOptions, Socks4aOptions } from './socks4a-client.t
 export { socks5, socks5Connector } from './socks5-client.ts';
 export type { Socks5ConnectorOptions, Socks5Options } from './socks5-client.ts';
 export type { TrustedSource } from './trusted-sources.ts';
-export { TunnelStream, tunnelTarget } from './tunnel-stream.ts';
+export { TunnelStream } from './tunnel-stream.ts';

@@ -7,9 +7,10 @@
  * the proxy and not of the way to the target, above all that it is encrypted; so a tunnel does not name what it wraps, and
  * over it `tlsVersion` is unknown until somebody does TLS with the target.
  */
-import { attributeKey, attributeOf, attributes } from '../core/attributes.ts';
+import { attributeOf, attributes } from '../core/attributes.ts';
 import type { AttributeKey } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
+import { tunnelTarget } from '../core/connector.ts';
 import type { ConnectTarget } from '../core/connector.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
@@ -17,9 +18,6 @@ import { iterateChunks } from '../streams/chunk-iterator.ts';
 import { sendEofThrough } from '../streams/half-close.ts';
 import type { SendEofOf } from '../streams/half-close.ts';
 import { receiveInto } from '../streams/receive-into.ts';
-
-/** What the proxy was asked to connect to; of a chain the last one. */
-export const tunnelTarget: AttributeKey<ConnectTarget> = attributeKey('tunnelTarget');
 
 export class TunnelStream<S extends Stream = Stream> implements Stream {
   /** The connection to the proxy. */

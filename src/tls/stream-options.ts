@@ -1,5 +1,6 @@
 /** What a TlsStream is made with: checked once, with the defaults filled in. */
 import { attributeOf } from '../core/attributes.ts';
+import { tunnelTarget } from '../core/connector.ts';
 import { remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { checkDuration } from '../tasks/cancel-scope.ts';
@@ -94,6 +95,9 @@ const DEFAULT_HANDSHAKE_TIMEOUT_MS = 30_000;
 
 function placeOf(transport: Stream): () => PeerPlace {
   return () => {
+    // Behind a proxy the address is the proxy's, and whoever remembers peers by it would take one server for another.
+    const target = attributeOf(transport, tunnelTarget);
+    if (target !== undefined) return target;
     const address = attributeOf(transport, remoteAddress);
     if (address === undefined || address.family === 'unix') return { host: undefined, port: undefined };
     return { host: address.host, port: address.port };

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 
 import {
   attributeOf,
+  attributes,
   BrokenResourceError,
   CertificateError,
   inetAddress,
@@ -17,6 +18,7 @@ import { memoryStreamPair, testCertificates } from 'bowline/testing';
 import type { MemoryStream } from 'bowline/testing';
 import { TlsListener, TlsStream, tlsVersion } from 'bowline/tls';
 import { clientContext, Identity, pinned, serverContext } from 'bowline/trust';
+import type { Verifier } from 'bowline/trust';
 
 import { connectRequestFormat } from '#src/protocols/http1/connect-request.js';
 import { receiveMessage } from '#src/proxies/handshake.js';
@@ -97,6 +99,35 @@ test('TLS in TLS: with the proxy, and through it with the target', () =>
       inner.abort();
     },
   ));
+
+test('a verifier behind a proxy is told where the target is, and not where the proxy is', async () => {
+  const [near, far] = memoryStreamPair();
+  const places: unknown[] = [];
+  const verify: Verifier = (_, { host, port }) => {
+    places.push({ host, port });
+  };
+  await openNursery(async (nursery) => {
+    nursery.startSoon(async () => {
+      await far.receiveSome();
+      await far.sendAll(hex('05 00'));
+      await far.receiveSome();
+      await far.sendAll(hex('05 00 00 01 00000000 0000'));
+      await TlsStream.server(far, server).close();
+    });
+    const tunnel = await socks5Connector({ via: () => Promise.resolve(addressed(near)), proxy })(target);
+    const secured = TlsStream.client(tunnel, clientContext({ verify }), { serverName: 'server.test' });
+    assert.equal(await secured.receiveSome(), null);
+    secured.abort();
+  });
+  assert.deepEqual(places, [target]);
+});
+
+/** As a connection to the proxy that knows the proxy's address. */
+function addressed(stream: MemoryStream): MemoryStream {
+  return Object.assign(stream, {
+    [attributes]: (key: unknown) => (key === remoteAddress ? inetAddress('192.0.2.1', 1080) : undefined),
+  });
+}
 
 test('an HTTPS proxy with the wrong key is refused before it hears of target or password', () =>
   withHttpsProxy(echo, async ({ via, requests }) => {
