@@ -114,6 +114,11 @@ test('each example is run by a test below', () => {
     'echo-server.ts',
     'graceful-shutdown.ts',
     'port-forwarder.ts',
+    'starttls-imap.ts',
+    'starttls-ldap.ts',
+    'starttls-postgres.ts',
+    'starttls-smtp.ts',
+    'starttls-xmpp.ts',
     'timeouts.ts',
     'workers.ts',
   ]);
@@ -214,6 +219,25 @@ test('timeouts', () => {
   assert.match(stdout, /^until then it sent 10 bytes$/m);
   assert.match(stdout, /^it fell silent$/m);
 });
+
+for (const [name, output] of [
+  ['imap', /^TLS 1\.3: \* CAPABILITY IMAP4rev2 AUTH=PLAIN a3 OK done\n$/],
+  ['ldap', /^TLS 1\.3: a message of 12 bytes\n$/],
+  ['postgres', /^TLS 1\.3: the server speaks of authentication \(R\)\n$/],
+  ['smtp', /^TLS 1\.3: EHLO localhost, again\n$/],
+  ['xmpp', /^TLS 1\.3: .*<mechanisms\/> <\/stream:features>\n$/],
+] as const) {
+  test(`starttls-${name}`, () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [compiled(`starttls-${name}`)], {
+      encoding: 'utf8',
+      env: environment,
+      timeout: 30_000,
+    });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+    assert.match(stdout, output);
+  });
+}
 
 test('graceful-shutdown', { skip: process.platform === 'win32' && 'no signals' }, async (t) => {
   const server = new Example(t, compiled('graceful-shutdown'), '0');
