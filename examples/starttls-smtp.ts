@@ -29,18 +29,27 @@ export async function smtpStartTls(connection: Stream, context: ClientContext, s
   return await startTls(clear, context, { serverName });
 }
 
-/** @returns null if the client went away without TLS; it can do nothing else */
+/**
+ * For clients that are known to have TLS, as at a submission port: one that takes mail from anybody must not ask for it (§4).
+ *
+ * @returns null if the client went away without TLS; it can do nothing else
+ */
 export async function smtpAcceptTls(connection: Stream, context: ServerContext): Promise<TlsStream | null> {
   await using clear = new BufferedStream(connection);
   await send(clear, '220 localhost ESMTP');
   for (let count = 0; count < MAX_LINES; count++) {
     const command = await clear.receiveLine({ maxBytes: 512 });
-    if (command === null || /^QUIT$/i.test(command)) return null;
+    if (command === null) return null;
+    if (/^QUIT$/i.test(command)) {
+      await send(clear, '221 goodbye');
+      return null;
+    }
     if (/^STARTTLS$/i.test(command)) {
       await send(clear, '220 go ahead');
       return await startTls(clear, context);
     }
-    await send(clear, /^EHLO /i.test(command) ? '250-localhost\r\n250 STARTTLS' : '530 STARTTLS first');
+    if (/^EHLO /i.test(command)) await send(clear, '250-localhost\r\n250 STARTTLS');
+    else await send(clear, /^NOOP\b/i.test(command) ? '250 fine' : '530 Must issue a STARTTLS command first');
   }
   throw new ProtocolError(`${MAX_LINES} commands and no STARTTLS`, 'RFC 3207 §4');
 }

@@ -81,7 +81,7 @@ for (const [upgrade, what, answers, expected] of cases) {
   });
 }
 
-test('smtpAcceptTls: nothing but EHLO, STARTTLS and QUIT before TLS, and no command in clear behind STARTTLS', async () => {
+test('smtpAcceptTls: nothing but EHLO, NOOP, STARTTLS and QUIT before TLS, and no command in clear behind STARTTLS', async () => {
   const { good } = testCertificates();
   const context = serverContext({ identity: Identity.from({ cert: good.cert, key: good.key }) });
   const serve = async (commands: string): Promise<[unknown, string]> => {
@@ -98,7 +98,11 @@ test('smtpAcceptTls: nothing but EHLO, STARTTLS and QUIT before TLS, and no comm
     }
     return [end, said];
   };
-  assert.deepEqual(await serve('MAIL FROM:<a@b>\r\nQUIT\r\n'), [null, '220 localhost ESMTP\r\n530 STARTTLS first\r\n']);
+  const refusal = '530 Must issue a STARTTLS command first';
+  assert.deepEqual(await serve('MAIL FROM:<a@b>\r\nNOOP\r\nQUIT\r\n'), [
+    null,
+    ['220 localhost ESMTP', refusal, '250 fine', '221 goodbye', ''].join('\r\n'),
+  ]);
   assert.deepEqual(await serve(''), [null, '220 localhost ESMTP\r\n']);
   for (const commands of ['STARTTLS\r\nMAIL FROM:<a@b>\r\n', times(200, 'NOOP\r\n')])
     assert.ok((await serve(commands))[0] instanceof ProtocolError);
