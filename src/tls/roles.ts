@@ -22,6 +22,7 @@ import type { ServerObservations } from './engine/server-engine.ts';
 import { nodeMustAgree } from './engine/secure-context.ts';
 import { handshakeFacts } from './handshake-facts.ts';
 import type { HandshakeFacts } from './handshake-facts.ts';
+import { requestedName } from './link/client-hello.ts';
 import type { Link } from './link/link.ts';
 import type { TlsSession } from './session.ts';
 import { makeSession, sessionData } from './session.ts';
@@ -133,6 +134,8 @@ export class ServerRole implements Role {
   readonly #place: () => PeerPlace;
   readonly #observations: ServerObservations = { pskIdentity: undefined };
   #identity: Identity | undefined;
+  /** What the identity was chosen by, where it was: a client may ask for another name when it is asked to begin again. */
+  #chosenBy: string | null | undefined;
 
   constructor(settings: ServerSettings, place: () => PeerPlace) {
     this.#settings = settings;
@@ -148,6 +151,7 @@ export class ServerRole implements Role {
 
   async onServerName(link: Link, name: string | null): Promise<void> {
     const { identity } = this.#settings;
+    this.#chosenBy = name;
     if (identity !== undefined) this.#begin(link, await chooseIdentity(identity, name));
   }
 
@@ -164,7 +168,10 @@ export class ServerRole implements Role {
     );
     checkAgreement(this.#settings, verified, socket);
     return handshakeFacts(socket, verified, {
-      serverName: (socket as { readonly servername?: string | false | null }).servername || null,
+      serverName:
+        this.#chosenBy === undefined
+          ? requestedName((socket as { readonly servername?: string | false | null }).servername || '')
+          : this.#chosenBy,
       endPointCertificate: this.#identity?.chain[0],
     });
   }

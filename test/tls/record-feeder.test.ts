@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-import { ClientHelloReader } from '#src/tls/link/client-hello.js';
+import { ClientHelloReader, requestedName } from '#src/tls/link/client-hello.js';
 import { RecordFeeder } from '#src/tls/link/record-feeder.js';
 import { memoryStreamPair } from 'bowline/testing';
 import { TlsStream } from 'bowline/tls';
 
-import { clientOf } from './support.js';
+import { clientOf, handshaken, tlsPair } from './support.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -86,7 +86,7 @@ test('where alerts say that they are alerts, short records of data go together',
   assert.deepEqual(feeder.next(), record(23, 5));
 });
 
-test('the name of a ClientHello is read however it is cut, and nothing that is sent breaks the reader', async () => {
+async function clientHello(): Promise<Bytes> {
   const [clientSide] = memoryStreamPair();
   clientSide.sendStream.sendAllHook = undefined;
   const client = TlsStream.client(clientSide, clientOf('1.3'), { serverName: 'Some.Name.Example' });
@@ -94,6 +94,52 @@ test('the name of a ClientHello is read however it is cut, and nothing that is s
   const hello = (await clientSide.sendStream.getData()) as Bytes;
   client.abort();
   await handshake;
+  return hello;
+}
+
+test('the name of a ClientHello is read whatever records it comes in', async () => {
+  const message = (await clientHello()).subarray(5);
+  for (const sizes of [[1], [3], [4], [1, 1, 1], [1, 1, 1, 1], [2, 5, 100]]) {
+    const reader = new ClientHelloReader();
+    let name: string | null | undefined;
+    let at = 0;
+    for (const size of [...sizes, message.length - sizes.reduce((sum, one) => sum + one, 0)]) {
+      assert.equal(name, undefined, 'it was not all there');
+      name = reader.add(concat([Uint8Array.of(22, 3, 1, size >> 8, size & 0xff), message.subarray(at, at + size)]));
+      at += size;
+    }
+    assert.equal(name, 'some.name.example', `first ${sizes.join(', ')} bytes`);
+  }
+});
+
+test('what no host is called is no name', async () => {
+  for (const text of [
+    '',
+    '.',
+    '..',
+    '../etc/passwd',
+    'a/b',
+    'a\\b',
+    'a b',
+    'a\nb',
+    'a\0b',
+    '.a',
+    'a..b',
+    'ä.example',
+    '::1',
+    'a'.repeat(256),
+  ])
+    assert.equal(requestedName(text), null, JSON.stringify(text));
+  for (const text of ['localhost', 'a-b.example', '_x.example.', '192.0.2.1', 'xn--4ca.example'])
+    assert.equal(requestedName(text), text);
+  const [client, server] = await handshaken(tlsPair('1.3', { client: { serverName: '../etc/passwd' } }));
+  assert.equal(server.serverName, null);
+  client.abort();
+  server.abort();
+});
+
+test('the name of a ClientHello is read however it is cut, and nothing that is sent breaks the reader', async () => {
+  const hello = await clientHello();
   fc.assert(
     fc.property(cuts, (places) => {
       const reader = new ClientHelloReader();

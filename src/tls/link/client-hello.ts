@@ -66,14 +66,32 @@ export class ClientHelloReader {
 
   #nameInMessage(): string | null | undefined {
     if (this.#messageBytes < MESSAGE_HEADER_BYTES) return undefined;
-    const [first] = this.#message as [Bytes];
-    if (first.length < MESSAGE_HEADER_BYTES || first[0] !== CLIENT_HELLO) return null;
-    const length = ((first[1] as number) << 16) | ((first[2] as number) << 8) | (first[3] as number);
+    const header = this.#messageHeader();
+    if (header[0] !== CLIENT_HELLO) return null;
+    const length = ((header[1] as number) << 16) | ((header[2] as number) << 8) | (header[3] as number);
     if (length > MAX_BYTES) return null;
     if (this.#messageBytes < MESSAGE_HEADER_BYTES + length) return undefined;
     return nameIn(Buffer.concat(this.#message).subarray(MESSAGE_HEADER_BYTES, MESSAGE_HEADER_BYTES + length));
   }
+
+  /** At least that: it may come in records of one byte each. */
+  #messageHeader(): Uint8Array {
+    const [first] = this.#message as [Bytes];
+    return first.length >= MESSAGE_HEADER_BYTES ? first : Buffer.concat(this.#message.slice(0, MESSAGE_HEADER_BYTES));
+  }
 }
+
+/**
+ * A name as a client may ask for it, in lower case. The client can write anything there, and programs look files up by it; so
+ * what no host is called (RFC 6066 §3: the ASCII form of a DNS name) is `null`, as if there were no name.
+ */
+export function requestedName(text: string): string | null {
+  const name = text.toLowerCase();
+  return name.length <= MAX_NAME_LENGTH && HOST.test(name) ? name : null;
+}
+
+const MAX_NAME_LENGTH = 255;
+const HOST = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?$/;
 
 function nameIn(hello: Uint8Array): string | null {
   try {
@@ -89,7 +107,7 @@ function nameIn(hello: Uint8Array): string | null {
       if (type !== SERVER_NAME) continue;
       const names = body.vectorReader(2);
       if (names.u8() !== HOST_NAME) return null;
-      return Buffer.from(names.vector(2)).toString('latin1').toLowerCase();
+      return requestedName(Buffer.from(names.vector(2)).toString('latin1'));
     }
     return null;
   } catch {
