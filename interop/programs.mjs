@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** Modules of Debian's own Python that cases need, by the name they give them. */
-const pythonModules = { trio: '/usr/lib/python3/dist-packages/trio' };
+const pythonModules = {
+  pyopenssl: '/usr/lib/python3/dist-packages/OpenSSL',
+  trio: '/usr/lib/python3/dist-packages/trio',
+};
 
 /** The path of a program, or `undefined`. Debian keeps the servers of PostgreSQL out of PATH. */
 export function findProgram(name) {

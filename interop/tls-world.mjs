@@ -18,8 +18,10 @@ export const SERVER_NAME = 'server.test';
 /**
  * Calls `body` with a folder that holds ca.pem, server.pem, server.key, client.pem and client.key.
  * Not made by bowline itself: what it reads should have been written by somebody else.
+ *
+ * @param serverKey of the server's certificate: 'ec' or 'rsa'; all others have elliptic curves
  */
-export async function withWorld(body) {
+export async function withWorld(body, { serverKey = 'ec' } = {}) {
   await withFolder(async (folder) => {
     const at = (name) => join(folder, name);
     const openssl = (...args) => execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -45,7 +47,8 @@ export async function withWorld(body) {
     };
     for (const [name, extensions] of Object.entries(leaves)) {
       writeFileSync(at(`${name}.ext`), `${extensions}keyUsage=critical,digitalSignature\nbasicConstraints=CA:FALSE\n`);
-      openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}.test`);
+      const leafKey = name === 'server' && serverKey === 'rsa' ? ['-newkey', 'rsa:2048', '-nodes'] : newKey;
+      openssl('req', ...leafKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}.test`);
       const issuing = `-CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ${name}.ext`.split(' ');
       openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...issuing);
     }
