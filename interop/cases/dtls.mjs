@@ -1,6 +1,7 @@
 /** OpenSSL, GnuTLS, socat and Trio as DTLS 1.2 peers, in both roles. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +10,7 @@ import { BrokenResourceError, CertificateError } from 'bowline/core';
 import { openDtlsChannel, serveDtls } from 'bowline/dtls';
 import { openProcess } from 'bowline/sockets';
 import { BufferedStream } from 'bowline/streams';
-import { failAfter, moveOnAfter, openNursery } from 'bowline/tasks';
+import { Event, failAfter, moveOnAfter, openNursery } from 'bowline/tasks';
 import { clientContext, insecureAcceptAnyone, preSharedKey, serverContext } from 'bowline/trust';
 
 import { findProgram, freePort } from '../programs.mjs';
@@ -125,6 +126,29 @@ async function talkToGreeter({ child, readLine, write }) {
   assert.equal(await readLine(), 'to the server');
   await child.stdin.close();
   assert.equal((await child.wait()).exitCode, 0);
+}
+
+/**
+ * A relay to that port for one client. Counted from the server's first datagram, the second, fourth and fifth are lost,
+ * whichever way they go: something of several flights, and no more than a few timeouts.
+ */
+async function withLoss(port, body) {
+  const relay = createSocket('udp4');
+  await new Promise((resolve) => relay.bind(0, '127.0.0.1', resolve));
+  let client = 0;
+  let count = 0;
+  relay.on('message', (datagram, from) => {
+    if (from.port !== port) client = from.port;
+    if (from.port === port || count > 0) count++;
+    if (![2, 4, 5].includes(count)) relay.send(datagram, from.port === port ? client : port, '127.0.0.1');
+  });
+  // A server that is not there yet.
+  relay.on('error', () => undefined);
+  try {
+    return await body(relay.address().port);
+  } finally {
+    relay.close();
+  }
 }
 
 /** Whether the peer has shown that certificate. (OpenSSL sends its authority's, too.) */
@@ -414,6 +438,101 @@ const openssl = [
         { serverKey: 'rsa' },
       ),
   })),
+  {
+    name: 'CCM and CCM_8, as small devices have them, with X25519 and with P-256',
+    needs: ['openssl'],
+    run: () =>
+      withWorld(async (world) => {
+        // What a client lists are the curves of certificates, too: P-256 is always there.
+        for (const [name, iana, groups] of [
+          ['ECDHE-ECDSA-AES128-CCM', 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM', ['X25519', 'P-256']],
+          ['ECDHE-ECDSA-AES128-CCM8', 'TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8', ['P-256']],
+        ]) {
+          const more = ['-cipher', `${name}:@SECLEVEL=0`, '-groups', groups.join(':')];
+          const options = {
+            cipherSuites: [iana],
+            groups: groups.map((group) => (group === 'P-256' ? 'secp256r1' : 'x25519')),
+          };
+          await withServer('openssl', serverArguments(world, ...more), async (port, peer) => {
+            await connected(port, await clientOf(world, options), {}, (channel) => talkTo(channel, peer));
+          });
+          const { seen, handler } = greeter();
+          await serving(handler, await serverOf(world, options), async (port) => {
+            await withProgram('openssl', clientArguments(world, port, ...more), talkToGreeter);
+            await untilSeen(seen, 2);
+          });
+          assert.deepEqual(seen, [iana, 'ended']);
+        }
+      }),
+  },
+  {
+    name: 'DTLS-SRTP: profile and exported keys are those of openssl s_server and s_client',
+    needs: ['openssl'],
+    run: () =>
+      withWorld(async (world) => {
+        const profile = 'SRTP_AES128_CM_SHA1_80';
+        const label = 'EXTRACTOR-dtls_srtp';
+        const more = ['-use_srtp', profile, '-keymatexport', label, '-keymatexportlen', 60];
+        const options = { srtpProfiles: ['SRTP_AES128_CM_HMAC_SHA1_80'] };
+        const withoutQuiet = (args) => args.filter((argument) => argument !== '-quiet');
+        const exported = (channel) => {
+          assert.equal(channel.srtpProfile, options.srtpProfiles[0]);
+          return Buffer.from(channel.exportKeyingMaterial(60, label)).toString('hex').toUpperCase();
+        };
+        const printed = async ({ readLine }) => {
+          for (;;) {
+            const found = /Keying material: ([0-9A-F]+)/.exec(await readLine());
+            if (found !== null) return found[1];
+          }
+        };
+        const program = (port) => withoutQuiet(serverArguments(world, ...more)(port));
+        await withServer('openssl', program, async (port, peer) => {
+          await connected(port, await clientOf(world), options, async (channel) => {
+            assert.equal(exported(channel), await printed(peer));
+          });
+        });
+        const { seen, handler } = greeter(exported);
+        const talk = async (port) => {
+          await withProgram('openssl', withoutQuiet(clientArguments(world, port, ...more)), async (peer) => {
+            const material = await printed(peer);
+            assert.equal(seen[0], material);
+          });
+        };
+        await serving(handler, await serverOf(world), talk, options);
+      }),
+  },
+  {
+    name: 'datagrams of three flights are lost on the way to and from openssl: the handshake is done all the same',
+    needs: ['openssl'],
+    run: () =>
+      withWorld(async (world) => {
+        await withServer('openssl', serverArguments(world), async (port, peer) => {
+          await withLoss(port, async (lossyPort) => {
+            await connected(lossyPort, await clientOf(world, { identity: world.client }), {}, async (channel) => {
+              assert.ok(channel.statistics().retransmissions > 0);
+              const again = setInterval(() => void channel.send(Buffer.from('arrived\n')), 20);
+              try {
+                assert.equal(await peer.readLine(), 'arrived');
+              } finally {
+                clearInterval(again);
+              }
+            });
+          });
+        });
+        let served;
+        const done = new Event();
+        const handler = async (channel) => {
+          served = channel.cipherSuite;
+          done.set();
+        };
+        await serving(handler, await serverOf(world), async (port) => {
+          await withLoss(port, async (lossyPort) => {
+            await withProgram('openssl', clientArguments(world, lossyPort), () => done.wait());
+          });
+        });
+        assert.notEqual(served, undefined);
+      }),
+  },
 ];
 
 const gnutlsPriority = 'NORMAL:-VERS-ALL:+VERS-DTLS1.2';
