@@ -4,6 +4,7 @@ import type { HalfCloseableStream } from '../core/stream.ts';
 import { redactAddress } from '../endpoints/address.ts';
 import type { Address } from '../endpoints/address.ts';
 import { connect } from '../endpoints/open.ts';
+import { dtlsScheme } from '../endpoints/schemes/dtls.ts';
 import { builtInSchemes } from '../endpoints/schemes/index.ts';
 import { tlsScheme } from '../endpoints/schemes/tls.ts';
 import { failAfter } from '../tasks/timeouts.ts';
@@ -15,10 +16,11 @@ import { formatDuration } from './quantities.ts';
 /** What an address on the command line may do: everything, since whoever writes it could do that anyway. */
 export const allow = ['exec', 'stdio', 'unix', 'file'] as const;
 
-/** TLS reads its files once for all connections of a command. */
-export const schemes = builtInSchemes.map((scheme) =>
-  scheme.name === 'tls' ? tlsScheme({ keepContexts: true }) : scheme,
-);
+/** Those of the library, but that files of certificates and keys are read once for all connections of a command. */
+export const schemes = builtInSchemes.map((scheme) => {
+  if (scheme.name === 'tls') return tlsScheme({ keepContexts: true });
+  return scheme.name === 'dtls' ? dtlsScheme({ keepContexts: true }) : scheme;
+});
 
 /**
  * Opens the far side, gives it to `body`, and closes it. `over` aborts when nothing that is sent there can matter any more;

@@ -20,6 +20,7 @@ Addresses:
                         on any free port tcp:HOST:0
   tls:HOST:PORT         tls:example.org:443; TCP with TLS, see --ca, --pin, --cert, --key
   udp:HOST:PORT         udp:127.0.0.1:53; datagrams, each sent or received as one chunk of bytes
+  dtls:HOST:PORT        dtls:127.0.0.1:5684; UDP with DTLS, with the flags of tls: or psk
   unix:PATH             unix:/run/app.sock
   exec:COMMAND          exec:cat -n; run without a shell, its input and output are the stream
   stdio:                standard input and output

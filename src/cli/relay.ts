@@ -110,6 +110,8 @@ async function tolerateUnreadInput(sides: readonly Address[], body: () => Promis
 
 /** Why the workers of --workers cannot share a listener at this address, if so. */
 export function whyNoWorkers({ scheme }: Address): string | undefined {
+  // The system gives a peer's datagrams to any of the processes, and its keys are known to one.
+  if (scheme.name === 'dtls') return 'dtls: associations belong to one process';
   if (scheme.name !== 'stdio' && scheme.name !== 'exec') return undefined;
   return `${scheme.name}: is a single connection, there is nothing to share`;
 }

@@ -5,12 +5,12 @@
  * Side, and what it throws names its address. Cancellation passes through untouched, and so do errors of the program.
  */
 import { attributeOf } from '../core/attributes.ts';
-import { BrokenResourceError } from '../core/errors.ts';
+import { BowlineError, BrokenResourceError } from '../core/errors.ts';
 import type { HalfCloseableStream } from '../core/stream.ts';
 import { receiveInto } from '../streams/receive-into.ts';
 import { lengthOf } from '../streams/stream-arguments.ts';
 import { tlsVersion } from '../tls/attributes.ts';
-import { SideBroken } from './failure.ts';
+import { EndpointFailure, SideBroken } from './failure.ts';
 import { wrapStream } from './wrapped-stream.ts';
 
 /** Called after every step with the bytes that it moved. */
@@ -26,8 +26,11 @@ export interface Side extends HalfCloseableStream {
  * @param onMoved told of every piece that was received from this side or sent to it
  */
 export function sideOf(stream: HalfCloseableStream, address: string, onMoved: OnMoved): Side {
-  const named = (during: SideBroken['during'], error: unknown): unknown =>
-    error instanceof BrokenResourceError ? new SideBroken(address, during, error) : error;
+  const named = (during: SideBroken['during'], error: unknown): unknown => {
+    if (error instanceof BrokenResourceError) return new SideBroken(address, during, error);
+    // The side is whole, but what it was given would be missing in the middle: that ends a relay, and at once.
+    return isTooLong(error) ? new EndpointFailure(address, `${during} failed`, error) : error;
+  };
   const side = wrapStream(stream, {
     receiveSome: async (maxBytes) => {
       try {
@@ -73,4 +76,9 @@ export function sideOf(stream: HalfCloseableStream, address: string, onMoved: On
     },
   });
   return Object.assign(side, { address });
+}
+
+/** By its code, because the class comes with all of DTLS, which is loaded when an address wants it. */
+function isTooLong(error: unknown): boolean {
+  return error instanceof BowlineError && error.code === 'ERR_BOWLINE_MESSAGE_TOO_LONG';
 }

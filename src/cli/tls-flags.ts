@@ -1,5 +1,5 @@
 /**
- * The options about TLS that can be written as flags: `--pin P tls:host:443` is `tls:host:443?pin=P`. They are a shorthand and
+ * The options about TLS that can be written as flags: `--pin P tls:host:443` is `tls:host:443?pin=P`, and so for `dtls:`. They are a shorthand and
  * nothing else, so that there is one place where they are understood and judged, the grammar of addresses.
  */
 import type { OptionRow } from './command-table.ts';
@@ -7,7 +7,7 @@ import { UsageError } from './usage-error.ts';
 
 const flagNames = ['ca', 'pin', 'cert', 'key', 'alpn', 'server-name', 'starttls', 'insecure-accept-anyone'] as const;
 
-/** Names of flags, and the options of `tls:` that they are. */
+/** Names of flags, and the options of `tls:` and `dtls:` that they are. */
 const optionOfFlag: Readonly<Record<(typeof flagNames)[number], string>> = {
   ca: 'ca',
   pin: 'pin',
@@ -48,7 +48,7 @@ export const tlsClientOptionRows: readonly OptionRow[] = [
 ];
 
 /**
- * The addresses with the flags in the one that they are for, the only one that is `tls:`.
+ * The addresses with the flags in the one that they are for, the only one that is `tls:` or `dtls:`.
  *
  * @param flags as given, by name; what is no flag about TLS is ignored
  * @throws UsageError no address is, or more than one
@@ -60,9 +60,9 @@ export function withTlsFlags(
   const given = flagNames.filter((name) => flags[name] !== undefined);
   const [first] = given;
   if (first === undefined) return addresses;
-  const places = addresses.flatMap((address, i) => (/^tls:/i.test(address) ? [i] : []));
+  const places = addresses.flatMap((address, i) => (/^d?tls:/i.test(address) ? [i] : []));
   const [place] = places;
-  if (place === undefined) throw new UsageError(`--${first} is for a tls: address`);
+  if (place === undefined) throw new UsageError(`--${first} is for a tls: or dtls: address`);
   if (places.length > 1) {
     throw new UsageError(`--${first} could be for either address: write it there, as ${optionOfFlag[first]}=…`);
   }

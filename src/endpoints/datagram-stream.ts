@@ -1,5 +1,5 @@
 /**
- * Datagrams with one peer, in the shape of a stream: for `udp:` in addresses, where everything is a stream.
+ * Datagrams with one peer, in the shape of a stream: for `udp:` and `dtls:` in addresses, where everything is a stream.
  *
  * It is not a reliable one, and makes nothing up. One `sendAll` is one datagram (cut at `maxDatagramBytes` if it is longer),
  * and what one receive gives is from one datagram, so a relay between two of these keeps their boundaries. An empty
@@ -7,14 +7,21 @@
  *
  * UDP has no end of file, so silence has to do: after `idleMs` in which nothing was sent or received, the stream has ended.
  * For a peer of a server (`endsWhenIdle: 'always'`) that is how its place is freed. A client's ends only when it has nothing
- * more to send (`'after sendEof'`): then it has that long to be answered.
+ * more to send (`'after sendEof'`): then it has that long to be answered. A DTLS peer can say that it has ended, but what
+ * says so may be lost, and it ends both directions, so it is said when the stream is closed and not by `sendEof`.
  *
  * As socat's UDP addresses, which end by `-T` and `-t`.
  */
 import type { AttributeKey } from '../core/attributes.ts';
 import { attributes } from '../core/attributes.ts';
 import type { Bytes } from '../core/bytes.ts';
-import { BrokenResourceError, BusyResourceError, ClosedResourceError, DatagramError } from '../core/errors.ts';
+import {
+  BrokenResourceError,
+  BusyResourceError,
+  ClosedResourceError,
+  DatagramError,
+  EndOfChannel,
+} from '../core/errors.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { InetAddress } from '../core/address.ts';
 import type { Channel } from '../core/channel.ts';
@@ -31,6 +38,7 @@ export interface DatagramStreamOptions {
   readonly remoteAddress: InetAddress;
   readonly idleMs: number;
   readonly endsWhenIdle: 'always' | 'after sendEof';
+  /** Longer pieces are cut. `Infinity`: never, and what is too long for the channel is its error. */
   readonly maxDatagramBytes: number;
 }
 
@@ -79,7 +87,7 @@ export class DatagramStream implements HalfCloseableStream {
     await pass();
   }
 
-  /** Tells the peer nothing, as there is nothing to tell it with. */
+  /** Tells the peer nothing, as there is nothing to tell it with that would not end both directions. */
   async sendEof(): Promise<void> {
     if (!this.#isOpen) throw new ClosedResourceError();
     if (this.#isSending) throw new BusyResourceError('another call is already sending');
@@ -130,6 +138,9 @@ export class DatagramStream implements HalfCloseableStream {
       } else if (result.value.length > 0) {
         this.#rest = result.value;
       }
+    } catch (error) {
+      if (!(error instanceof EndOfChannel)) throw error;
+      this.#hasEnded = true;
     } finally {
       this.#waiting = undefined;
     }
@@ -155,8 +166,9 @@ export class DatagramStream implements HalfCloseableStream {
 
   // The rest
 
-  async close(): Promise<void> {
-    this.abort();
+  close(): Promise<void> {
+    this.#isOpen = false;
+    return this.#options.channel.close();
   }
 
   abort(): void {

@@ -1,5 +1,5 @@
 /**
- * From the options of a `tls:` address to the contexts of bowline/trust: files are read, and whom to trust is decided.
+ * From the options of a `tls:` or `dtls:` address to the contexts of bowline/trust: files are read, and whom to trust is decided.
  *
  * A context is made for each connection that `connect` makes, because the files may have changed and an address is a text, not
  * an object that could keep something. Programs that make many connections make one context themselves; the command keeps
@@ -18,6 +18,21 @@ import type { OptionValues } from './grammar/option-kinds.ts';
 import type { tlsOptionKinds } from './grammar/tls.ts';
 
 export type TlsOptions = OptionValues<typeof tlsOptionKinds>;
+
+/** Contexts that were made for options, if they are to be kept. */
+export type KeptContexts = Map<string, ClientContext>;
+
+/** The context that is kept for these options, else a new one, which is kept if there is where. */
+export async function keptContext(
+  kept: KeptContexts | undefined,
+  options: object,
+  make: () => Promise<ClientContext>,
+): Promise<ClientContext> {
+  const name = JSON.stringify(options);
+  const context = kept?.get(name) ?? (await make());
+  kept?.set(name, context);
+  return context;
+}
 
 /** @param adjust puts another verifier in the place of the one that the options ask for */
 export async function clientContextOf(

@@ -3,18 +3,15 @@ import type { HostPort } from '../core/host-port.ts';
 import type { HalfCloseableStream } from '../core/stream.ts';
 import { tcpConnector } from '../sockets/tcp.ts';
 import { openTlsOverTcpListeners } from '../tls/tls-over-tcp.ts';
-import type { ClientContext } from '../trust/context.ts';
 import type { OptionValues } from './grammar/option-kinds.ts';
 import type { tlsGrammar } from './grammar/tls.ts';
 import type { DialContext, EndpointListener, OpenContext } from './scheme.ts';
 import type { TlsSchemeOptions } from './schemes/tls.ts';
 import { secureClient } from './secure-client.ts';
-import { clientContextOf, serverContextOf } from './tls-contexts.ts';
+import { clientContextOf, keptContext, serverContextOf } from './tls-contexts.ts';
+import type { KeptContexts } from './tls-contexts.ts';
 
 type Options = OptionValues<typeof tlsGrammar.options>;
-
-/** Contexts that were made for options, if they are to be kept. */
-export type KeptContexts = Map<string, ClientContext>;
 
 export async function connectTls(
   target: HostPort,
@@ -24,10 +21,8 @@ export async function connectTls(
   kept: KeptContexts | undefined,
 ): Promise<HalfCloseableStream> {
   const { noDelay, keepAliveMs, localAddress, happyEyeballsDelayMs } = options;
-  const name = JSON.stringify(options);
   // Before anybody is bothered: a file that cannot be read is not the server's fault.
-  const context = kept?.get(name) ?? (await clientContextOf(options, adjust));
-  kept?.set(name, context);
+  const context = await keptContext(kept, options, () => clientContextOf(options, adjust));
   const dial = tcpConnector({ noDelay, keepAliveMs, localAddress, happyEyeballsDelayMs, network });
   return await secureClient(await through(dial)(target), context, options, target, session?.());
 }

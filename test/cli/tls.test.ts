@@ -52,7 +52,7 @@ test('flags about TLS are options of the one address that is tls:', () => {
     () => withTlsFlags(['tcp:h:1'], { ca: 'x' }),
     (error) => {
       assert.ok(error instanceof UsageError);
-      assert.equal(error.message, '--ca is for a tls: address');
+      assert.equal(error.message, '--ca is for a tls: or dtls: address');
       return true;
     },
   );

@@ -1,5 +1,6 @@
 /** The schemes of the library. A new one is one line here. */
 import type { Scheme } from '../scheme.ts';
+import { dtls } from './dtls.ts';
 import { exec } from './exec.ts';
 import { httpProxy, httpsProxy, socks4a, socks5 } from './proxy.ts';
 import { stdio } from './stdio.ts';
@@ -12,6 +13,7 @@ export const builtInSchemes: readonly Scheme[] = Object.freeze([
   tcp,
   tls,
   udp,
+  dtls,
   unix,
   exec,
   stdio,

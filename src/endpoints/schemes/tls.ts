@@ -11,7 +11,7 @@ import type { Verifier } from '../../trust/verifier.ts';
 import { tlsGrammar } from '../grammar/tls.ts';
 import type { Scheme } from '../scheme.ts';
 import { defineScheme } from '../scheme.ts';
-import type { KeptContexts } from '../tls-openers.ts';
+import type { KeptContexts } from '../tls-contexts.ts';
 
 export interface TlsSchemeOptions {
   /** Puts another verifier in the place of the one that the address asks for. Default: that one. */

@@ -5,11 +5,8 @@ import { DatagramStream } from '../datagram-stream.ts';
 import { udpGrammar } from '../grammar/udp.ts';
 import type { Scheme } from '../scheme.ts';
 import { defineScheme } from '../scheme.ts';
+import { CONNECT_IDLE_MS, LISTEN_IDLE_MS } from '../silence.ts';
 
-/** A client that has sent everything is answered within this, or not at all. */
-const CONNECT_IDLE_MS = 1000;
-/** A peer that is silent for so long is gone. */
-const LISTEN_IDLE_MS = 60_000;
 const MAX_DATAGRAM_BYTES = 65_507;
 
 export const udp: Scheme = defineScheme(udpGrammar, {
