@@ -4,6 +4,7 @@
  */
 import { attributeKey, attributeOf, attributes, wrapped } from '../core/attributes.ts';
 import type { AttributeKey } from '../core/attributes.ts';
+import { unmapInetAddress } from '../core/address.ts';
 import type { SocketAddress } from '../core/address.ts';
 import type { Bytes } from '../core/bytes.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
@@ -37,18 +38,18 @@ export class ProxiedStream<S extends Stream = Stream> implements Stream {
 
   /** The client; the balancer where the header does not say, as for its own health checks. */
   get remoteAddress(): SocketAddress | undefined {
-    return this.header.source ?? attributeOf(this.stream, remoteAddress);
+    return plain(this.header.source) ?? attributeOf(this.stream, remoteAddress);
   }
 
   /** What the client connected to. */
   get localAddress(): SocketAddress | undefined {
-    return this.header.destination ?? attributeOf(this.stream, localAddress);
+    return plain(this.header.destination) ?? attributeOf(this.stream, localAddress);
   }
 
   [attributes](key: AttributeKey<unknown>): unknown {
     if (key === proxyHeader) return this.header;
-    if (key === remoteAddress) return this.header.source;
-    return key === localAddress ? this.header.destination : undefined;
+    if (key === remoteAddress) return plain(this.header.source);
+    return key === localAddress ? plain(this.header.destination) : undefined;
   }
 
   sendAll(data: Uint8Array | readonly Uint8Array[]): Promise<void> {
@@ -82,4 +83,9 @@ export class ProxiedStream<S extends Stream = Stream> implements Stream {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** HAProxy writes an IPv4 client of an IPv6 service as IPv4-mapped; a list of IPv4 addresses must know it all the same. */
+function plain(address: SocketAddress | undefined): SocketAddress | undefined {
+  return address === undefined || address.family === 'unix' ? address : unmapInetAddress(address);
 }

@@ -74,6 +74,16 @@ test('the header answers the addresses, and every byte behind it belongs to the 
     assert.deepEqual(listener.address, inner.address);
   }));
 
+test('an IPv4-mapped address in a header is the IPv4 address that it is', () =>
+  withListener(async ({ inner, listener }) => {
+    const peer = await inner.connect(balancer);
+    await peer.sendAll(latin1('PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.7 56324 443\r\n'));
+    const stream = await listener.accept();
+    assert.deepEqual([stream.remoteAddress, stream.localAddress], [client, target]);
+    assert.deepEqual(attributeOf(stream, remoteAddress), client);
+    assert.deepEqual(attributeOf(stream, localAddress), target);
+  }));
+
 test('version 2, its TLVs, one byte at a time', () =>
   withListener(async ({ inner, listener }) => {
     const peer = await inner.connect(balancer);
