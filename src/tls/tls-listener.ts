@@ -32,7 +32,7 @@ import { TlsStream } from './tls-stream.ts';
 export interface TlsListenerOptions extends TlsServerOptions {
   /** Most connections held that were not accepted yet: in the handshake, or done with it. Default 256. */
   readonly maxHandshakes?: number | undefined;
-  /** Hears of every handshake that failed, where the report events (`tls-handshake-failed`) are too few. Must not throw. */
+  /** Hears of every handshake that failed, where the report events (`tls-handshake-failed`) are too few. What it throws is reported. */
   readonly onHandshakeFailed?: ((error: unknown, remoteAddress: SocketAddress | undefined) => void) | undefined;
 }
 
@@ -217,7 +217,12 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
     const peer = attributeOf(stream, remoteAddress);
     // Not an abort: an alert that says why may still be on its way.
     stream.close().catch(() => undefined);
-    this.#options.onHandshakeFailed?.(error, peer);
+    try {
+      this.#options.onHandshakeFailed?.(error, peer);
+    } catch (failure) {
+      // The program's own mistake must not cost it the listener.
+      report({ kind: 'handler-error', error: failure, remoteAddress: peer });
+    }
     // The first, second, fourth, …: an attacker must not fill the log as well.
     if ((failed & (failed - 1)) !== 0) return;
     report({ kind: 'tls-handshake-failed', address: this.address, remoteAddress: peer, error, failed });

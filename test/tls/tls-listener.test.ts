@@ -165,6 +165,29 @@ test('TLS-29 accept gives streams that are through the handshake; closing closes
   await assert.rejects(inner.accept(), ClosedResourceError);
 });
 
+test('an onHandshakeFailed that throws is reported, and the listener goes on', async () => {
+  const mistake = new Error('a mistake of the program');
+  const events = await reported(() =>
+    withEcho(
+      {
+        onHandshakeFailed: () => {
+          throw mistake;
+        },
+      },
+      async (port) => {
+        for (let i = 0; i < 3; i++) {
+          const plain = net.connect(port, '127.0.0.1').on('error', () => undefined);
+          plain.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+          await once(plain.resume(), 'close');
+        }
+      },
+    ),
+  );
+  const errors = events.filter(({ kind }) => kind === 'handler-error');
+  assert.equal(errors.length, 3);
+  assert.ok(errors.every((event) => 'error' in event && event.error === mistake));
+});
+
 test('clients that say nothing, talk plaintext or are refused keep nobody waiting, and never reach the handler', async () => {
   let handled = 0;
   const failures: unknown[] = [];
