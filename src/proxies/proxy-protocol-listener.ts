@@ -19,7 +19,7 @@
  */
 import { attributeOf, wrapped } from '../core/attributes.ts';
 import type { SocketAddress } from '../core/address.ts';
-import { BusyResourceError, ClosedResourceError, ProtocolError } from '../core/errors.ts';
+import { ClosedResourceError, ProtocolError } from '../core/errors.ts';
 import type { Listener } from '../core/listener.ts';
 import type { MessageFormat } from '../core/message-decoder.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
@@ -27,12 +27,13 @@ import type { Stream } from '../core/stream.ts';
 import { report } from '../observe/report.ts';
 import type { ProxyHeader } from '../protocols/proxy-header/header.ts';
 import { MIN_MAX_HEADER_BYTES, proxyHeaderFormat } from '../protocols/proxy-header/header.ts';
+import { AcceptQueue } from '../streams/accept-queue.ts';
 import { wrongCount } from '../streams/stream-arguments.ts';
 import { CancelScope, checkDuration } from '../tasks/cancel-scope.ts';
 import { runDetached } from '../tasks/environment.ts';
 import { openNursery } from '../tasks/nursery.ts';
 import type { Nursery } from '../tasks/nursery.ts';
-import { cancelRequested, pass, quietIfCancelled, Waiter } from '../tasks/waiter.ts';
+import { cancelRequested } from '../tasks/waiter.ts';
 import { receiveMessage } from './handshake.ts';
 import { ProxiedStream } from './proxied-stream.ts';
 import { trustedSources } from './trusted-sources.ts';
@@ -93,14 +94,9 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
   readonly #headerTimeoutMs: number;
   readonly #maxPending: number;
   readonly #scope = new CancelScope();
-  readonly #acceptor = new Waiter<ProxiedStream<S>>();
-  /** Where the loop waits while too many connections are held, or a failure was not heard of. */
-  readonly #room = new Waiter<void>('virtual');
-  readonly #ready: ProxiedStream<S>[] = [];
-  #failure: { readonly error: unknown } | undefined;
+  readonly #queue = new AcceptQueue<ProxiedStream<S>>();
   #state: 'new' | 'running' | 'closed' = 'new';
   #pending = 0;
-  #accepted = 0;
   readonly #refused = { source: 0, unknown: 0, header: 0, timeout: 0, ended: 0 };
 
   /** See `proxyProtocol`. */
@@ -129,8 +125,8 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
   statistics(): ProxyProtocolStatistics {
     return {
       pending: this.#pending,
-      ready: this.#ready.length,
-      accepted: this.#accepted,
+      ready: this.#queue.ready,
+      accepted: this.#queue.accepted,
       refused: { ...this.#refused },
     };
   }
@@ -141,18 +137,9 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
    * @throws what the inner listener's `accept` throws
    */
   accept(): Promise<ProxiedStream<S>> {
-    if (this.#state === 'closed') return Promise.reject(new ClosedResourceError());
-    if (this.#acceptor.pending) return Promise.reject(new BusyResourceError('another call is already accepting'));
-    if (this.#state === 'new') this.#start();
-    if (this.#ready.length === 0 && this.#failure === undefined) {
-      // Somebody hears of the next failure, so the loop may go on.
-      const accepted = this.#acceptor.wait();
-      this.#room.resolve();
-      return accepted;
-    }
-    const gate = pass();
-    if (gate !== undefined) return quietIfCancelled(gate.then(() => this.accept()));
-    return this.#take();
+    return this.#queue.accept(() => {
+      if (this.#state === 'new') this.#start();
+    });
   }
 
   /** Closes the inner listener and every connection that was not accepted. Those that were live on. */
@@ -170,16 +157,6 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
     return this.close();
   }
 
-  #take(): Promise<ProxiedStream<S>> {
-    const stream = this.#ready.shift();
-    const failure = this.#failure;
-    if (stream === undefined) this.#failure = undefined;
-    this.#room.resolve();
-    if (stream === undefined) return Promise.reject(failure?.error as Error);
-    this.#accepted++;
-    return Promise.resolve(stream);
-  }
-
   #start(): void {
     this.#state = 'running';
     void runDetached(() => this.#run());
@@ -190,14 +167,14 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
       await this.#scope.run(() => openNursery((nursery) => this.#acceptAll(nursery)));
     } catch (error) {
       // Nothing in there throws but for a mistake of ours, and then nobody must wait for ever.
-      this.#fail(error);
+      this.#queue.fail(error);
     }
   }
 
   async #acceptAll(nursery: Nursery): Promise<void> {
     for (;;) {
-      while (this.#pending + this.#ready.length >= this.#maxPending || this.#failure !== undefined)
-        await this.#room.wait();
+      while (this.#pending + this.#queue.ready >= this.#maxPending || this.#queue.hasFailure)
+        await this.#queue.waitForRoom();
       let stream: S;
       try {
         stream = await this.#listener.accept();
@@ -208,7 +185,7 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
           this.#shut();
           return;
         }
-        this.#fail(error);
+        this.#queue.fail(error);
         continue;
       }
       const peer = attributeOf(stream, remoteAddress);
@@ -234,24 +211,9 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
       if (outcome === undefined) stream.abort();
     }
     if (typeof outcome === 'string') this.#refuse(stream, outcome);
-    else this.#deliver(new ProxiedStream(stream, outcome));
-    this.#room.resolve();
+    else this.#queue.deliver(new ProxiedStream(stream, outcome));
+    this.#queue.makeRoom();
   };
-
-  #deliver(stream: ProxiedStream<S>): void {
-    if (!this.#acceptor.pending) {
-      this.#ready.push(stream);
-      return;
-    }
-    this.#accepted++;
-    this.#acceptor.resolve(stream);
-  }
-
-  /** Gives a failure of the inner listener to `accept`, now or when it is called. The loop goes on when it was heard. */
-  #fail(error: unknown): void {
-    if (this.#acceptor.pending) this.#acceptor.reject(error);
-    else this.#failure = { error };
-  }
 
   #refuse(stream: S, reason: RefusalReason): void {
     const refused = ++this.#refused[reason];
@@ -272,7 +234,6 @@ export class ProxyProtocolListener<S extends Stream = Stream> implements Listene
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#scope.cancel('the listener was closed');
-    for (const stream of this.#ready.splice(0)) stream.abort();
-    this.#acceptor.rejectRepeatable(new ClosedResourceError());
+    this.#queue.close();
   }
 }

@@ -15,14 +15,14 @@
  */
 import type { SocketAddress } from '../core/address.ts';
 import { attributeOf, wrapped } from '../core/attributes.ts';
-import { BusyResourceError, ClosedResourceError } from '../core/errors.ts';
+import { ClosedResourceError } from '../core/errors.ts';
 import type { Listener } from '../core/listener.ts';
 import { localAddress, remoteAddress } from '../core/network.ts';
 import type { Stream } from '../core/stream.ts';
 import { report } from '../observe/report.ts';
+import { AcceptQueue } from '../streams/accept-queue.ts';
 import { wrongCount } from '../streams/stream-arguments.ts';
 import { runDetached } from '../tasks/environment.ts';
-import { pass, quietIfCancelled, refusal, Waiter } from '../tasks/waiter.ts';
 import type { ServerContext } from '../trust/context.ts';
 import { serverSettingsOf } from '../trust/context.ts';
 import { checkStreamOptions } from './stream-options.ts';
@@ -64,14 +64,9 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
   readonly #context: ServerContext;
   readonly #options: TlsListenerOptions;
   readonly #maxHandshakes: number;
-  readonly #acceptor = new Waiter<TlsStream<T>>();
-  /** Where the loop waits while too many connections are held, or a failure was not heard of. */
-  readonly #room = new Waiter<void>('virtual');
   readonly #handshaking = new Set<TlsStream<T>>();
-  readonly #ready: TlsStream<T>[] = [];
-  #failure: { readonly error: unknown } | undefined;
+  readonly #queue = new AcceptQueue<TlsStream<T>>();
   #state: 'new' | 'running' | 'closed' = 'new';
-  #accepted = 0;
   #failed = 0;
 
   /**
@@ -100,8 +95,8 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
   statistics(): TlsListenerStatistics {
     return {
       handshaking: this.#handshaking.size,
-      ready: this.#ready.length,
-      accepted: this.#accepted,
+      ready: this.#queue.ready,
+      accepted: this.#queue.accepted,
       failed: this.#failed,
     };
   }
@@ -112,20 +107,9 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
    * @throws what the inner listener's `accept` throws
    */
   accept(): Promise<TlsStream<T>> {
-    if (this.#state === 'closed') return Promise.reject(new ClosedResourceError());
-    if (this.#acceptor.pending) return Promise.reject(new BusyResourceError('another call is already accepting'));
-    if (this.#ready.length === 0 && this.#failure === undefined) {
-      const refused = refusal();
-      if (refused !== undefined) return refused;
-      const accepted = this.#acceptor.wait();
+    return this.#queue.accept(() => {
       if (this.#state === 'new') this.#start();
-      // Somebody hears of the next failure, so the loop may go on.
-      this.#room.resolve();
-      return accepted;
-    }
-    const gate = pass();
-    if (gate !== undefined) return quietIfCancelled(gate.then(() => this.accept()));
-    return this.#take();
+    });
   }
 
   /** Closes the inner listener and every connection that was not accepted. Those that were live on. */
@@ -143,16 +127,6 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
     return this.close();
   }
 
-  #take(): Promise<TlsStream<T>> {
-    const stream = this.#ready.shift();
-    const failure = this.#failure;
-    if (stream === undefined) this.#failure = undefined;
-    this.#room.resolve();
-    if (stream === undefined) return Promise.reject(failure?.error as Error);
-    this.#accepted++;
-    return Promise.resolve(stream);
-  }
-
   #start(): void {
     this.#state = 'running';
     // Nothing in there throws but for the end of the listener, which is told to whoever accepts.
@@ -161,8 +135,8 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
 
   async #acceptAll(): Promise<void> {
     while (this.#isRunning()) {
-      if (this.#handshaking.size + this.#ready.length >= this.#maxHandshakes || this.#failure !== undefined) {
-        await this.#room.wait();
+      if (this.#handshaking.size + this.#queue.ready >= this.#maxHandshakes || this.#queue.hasFailure) {
+        await this.#queue.waitForRoom();
         continue;
       }
       let transport: T;
@@ -171,7 +145,7 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
       } catch (error) {
         // Somebody closed the inner listener: there will be no more connections here either.
         if (error instanceof ClosedResourceError) break;
-        this.#fail(error);
+        this.#queue.fail(error);
         continue;
       }
       if (this.#isRunning()) this.#begin(transport);
@@ -186,30 +160,15 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
     stream.doHandshake().then(
       () => {
         if (!this.#handshaking.delete(stream)) return;
-        this.#deliver(stream);
-        this.#room.resolve();
+        this.#queue.deliver(stream);
+        this.#queue.makeRoom();
       },
       (error: unknown) => {
         if (!this.#handshaking.delete(stream)) return;
         this.#refused(stream, error);
-        this.#room.resolve();
+        this.#queue.makeRoom();
       },
     );
-  }
-
-  #deliver(stream: TlsStream<T>): void {
-    if (!this.#acceptor.pending) {
-      this.#ready.push(stream);
-      return;
-    }
-    this.#accepted++;
-    this.#acceptor.resolve(stream);
-  }
-
-  /** Gives a failure of the inner listener to `accept`, now or when it is called. The loop goes on when it was heard. */
-  #fail(error: unknown): void {
-    if (this.#acceptor.pending) this.#acceptor.reject(error);
-    else this.#failure = { error };
   }
 
   #refused(stream: TlsStream<T>, error: unknown): void {
@@ -235,9 +194,8 @@ export class TlsListener<T extends Stream = Stream> implements Listener<TlsStrea
   #shut(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#room.resolve();
-    for (const stream of [...this.#handshaking, ...this.#ready.splice(0)]) stream.abort();
+    for (const stream of this.#handshaking) stream.abort();
     this.#handshaking.clear();
-    this.#acceptor.rejectRepeatable(new ClosedResourceError());
+    this.#queue.close();
   }
 }
