@@ -9,6 +9,8 @@
  * From `closing` on the protocol gets no data. Reading has its own side state, because it can pause and end while the rest goes on.
  *
  * What a protocol throws is caught where it is called, in `#call`, and nowhere else.
+ *
+ * Longer than most, because reading, writing and the end share the one state above: apart, each would have to ask the others.
  */
 import { attributeOf } from '../core/attributes.ts';
 import type { AttributeKey } from '../core/attributes.ts';
