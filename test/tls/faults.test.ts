@@ -22,9 +22,8 @@ import {
   tlsOver,
   tlsPair,
   versions,
+  virtually,
 } from './support.js';
-
-const virtually = (body: () => Promise<void>) => () => withClock(new MockClock(), body);
 
 for (const version of versions) {
   const tlsTest = (name: string, body: () => Promise<void>): void => {

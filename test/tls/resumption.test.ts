@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { CertificateError, MisuseError } from 'bowline/core';
-import { withClock } from 'bowline/tasks';
-import { memoryStreamPair, MockClock } from 'bowline/testing';
+import {} from 'bowline/tasks';
+import { memoryStreamPair } from 'bowline/testing';
 import { TlsStream } from 'bowline/tls';
 import type { TlsSession } from 'bowline/tls';
 import { preSharedKey, TicketKeys } from 'bowline/trust';
 import type { ClientContext, PeerIdentity, ServerContext } from 'bowline/trust';
 
-import { bytes, certificates, clientOf, serverOf, text, versions } from './support.js';
-
-const virtually = (body: () => Promise<void>) => () => withClock(new MockClock(), body);
+import { bytes, certificates, clientOf, serverOf, text, versions, virtually } from './support.js';
 
 /** One connection: what it was, and the session it left. */
 async function connect(

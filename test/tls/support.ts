@@ -1,6 +1,7 @@
 /** Contexts, pairs and versions for the tests of TLS. */
 import type { Stream } from 'bowline/core';
-import { memoryStreamPair, testCertificates } from 'bowline/testing';
+import { withClock } from 'bowline/tasks';
+import { memoryStreamPair, MockClock, testCertificates } from 'bowline/testing';
 import type { MemoryStream } from 'bowline/testing';
 import { TlsStream } from 'bowline/tls';
 import type { TlsClientOptions, TlsServerOptions } from 'bowline/tls';
@@ -27,6 +28,9 @@ export function clientOf(version: Version, options: Partial<ClientContextOptions
 export function serverOf(version: Version, options: Partial<ServerContextOptions> = {}): ServerContext {
   return serverContext({ identity, minVersion: version, maxVersion: version, ...options });
 }
+
+/** A test body in virtual time of its own. */
+export const virtually = (body: () => Promise<void>) => (): Promise<void> => withClock(new MockClock(), body);
 
 export interface PairOptions {
   readonly client?: Partial<TlsClientOptions> | undefined;

@@ -11,8 +11,8 @@ import {
   MisuseError,
   NeedHandshakeError,
 } from 'bowline/core';
-import { moveOnAfter, openNursery, sleep, withClock } from 'bowline/tasks';
-import { memoryStreamPair, MockClock, waitAllTasksBlocked } from 'bowline/testing';
+import { moveOnAfter, openNursery, sleep } from 'bowline/tasks';
+import { memoryStreamPair, waitAllTasksBlocked } from 'bowline/testing';
 import { TlsStream, tlsAlpnProtocol, tlsVersion } from 'bowline/tls';
 import { pinned } from 'bowline/trust';
 
@@ -27,9 +27,8 @@ import {
   tlsOver,
   tlsPair,
   versions,
+  virtually,
 } from './support.js';
-
-const virtually = (body: () => Promise<void>) => () => withClock(new MockClock(), body);
 
 for (const version of versions) {
   const tls = (name: string, body: () => Promise<void>): void => {

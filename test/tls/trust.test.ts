@@ -3,14 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { BrokenResourceError, CertificateError } from 'bowline/core';
-import { withClock } from 'bowline/tasks';
-import { MockClock } from 'bowline/testing';
+import {} from 'bowline/tasks';
+import {} from 'bowline/testing';
 import { Identity, insecureAcceptAnyone, pki, pinned } from 'bowline/trust';
 import type { Verifier } from 'bowline/trust';
 
-import { bytes, certificates, handshaken, identity, text, tlsPair, versions } from './support.js';
+import { bytes, certificates, handshaken, identity, text, tlsPair, versions, virtually } from './support.js';
 
-const virtually = (body: () => Promise<void>) => () => withClock(new MockClock(), body);
 const roots = certificates.roots;
 const clientIdentity = Identity.from({
   cert: certificates.clientCertificate.cert,
